@@ -1,0 +1,69 @@
+"""A record as the server knows it: field cells with their heads, status, and where it lives.
+
+The visible *state* (what a phone may hold) is derived from a record and is never stored apart
+from it without being derived again: see `sync.state`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sync.mutation import EMPTY, Quality
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """One value nobody has replaced knowingly.
+
+    `rev` is the record revision at which it arrived, `at_ms` the corrected time of the act.
+    """
+
+    value: Any
+    rev: int
+    device: str
+    n: int
+    at_ms: int
+    console: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One field, or one element of a set field.
+
+    `heads` normally holds one head. `kept` holds losing values that a later author replaced
+    without having seen them: they stay until a person resolves the conflict (section 4).
+    """
+
+    heads: tuple[Head, ...] = ()
+    kept: tuple[Head, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """The `(epoch, state)` of a record with a life cycle, and whose claim is credited with it.
+
+    Rank of `state` never goes down inside an epoch; a decision opens a new epoch. `since_rev` is
+    the revision that opened the epoch: a claim with a smaller base speaks about an earlier one.
+    """
+
+    epoch: int
+    state: str
+    since_rev: int
+    at_ms: int
+    by: str
+    device: str
+    n: int
+    quality: Quality = Quality.EXACT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One synced thing. `rev` 0 means it does not exist yet."""
+
+    id: str
+    kind: str
+    bucket: str
+    rev: int
+    fields: Mapping[str, Cell] = field(default=EMPTY)
+    sets: Mapping[str, Mapping[str, Cell]] = field(default=EMPTY)
+    status: Status | None = None
