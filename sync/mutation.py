@@ -11,6 +11,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
+from sync.outcome import Code
+
 EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -76,3 +78,20 @@ class Mutation:
     position: Position | None = None
     actor: str | None = None
     group: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Malformed:
+    """A mutation that cannot be read as one, although its `n` can.
+
+    It takes its place in the device's sequence and becomes `invalid` with `code`; `field` names
+    the member at fault (never its value). `record` and `kind` are kept when they are readable.
+    `body` is what was received, as deterministic JSON.
+    """
+
+    n: int
+    body: bytes
+    record: str | None = None
+    kind: str | None = None
+    field: str | None = None
+    code: Code = Code.MALFORMED
