@@ -58,7 +58,7 @@ services:
 lint: .venv/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/lint-imports --no-timing
+	$(BIN)/lint-imports
 
 types: .venv/.dev
 	$(BIN)/mypy $(wildcard $(SOURCES))
