@@ -1,0 +1,155 @@
+"""What the two ends of `POST /v1/sync` say to each other, as frozen values (protocol section 3).
+
+`sync.wire` writes them as JSON and reads them back.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from sync.canonical import EMPTY_DIGEST
+from sync.mutation import ClockReading, Malformed, Mutation
+from sync.outcome import Outcome
+
+PROTOCOL = 1
+MUTATIONS_MAX = 200
+BUCKETS_MAX = 200
+REQUEST_BYTES_MAX = 1_048_576
+
+
+class Why(StrEnum):
+    """Why a record left a bucket."""
+
+    MOVED = "moved"
+    ARCHIVED = "archived"
+    ERASED = "erased"
+    HIDDEN = "hidden"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BucketCursor:
+    """How far a device has followed a bucket, and the digest of what it stores of it.
+
+    A device that holds nothing of the bucket yet says epoch 0, seq 0 and the empty digest.
+    """
+
+    id: str
+    epoch: int = 0
+    seq: int = 0
+    digest: str = EMPTY_DIGEST
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncRequest:
+    """One request: what the device did since, and how far it has followed each bucket.
+
+    `last_n` is the highest n ever allocated on the device, `max_bytes` the size of reply it can
+    take now (None: the server's choice).
+    """
+
+    app_version: str
+    app_schema: int
+    clock: ClockReading
+    last_n: int
+    mutations: tuple[Mutation | Malformed, ...] = ()
+    buckets: tuple[BucketCursor, ...] = ()
+    lease: str | None = None
+    max_bytes: int | None = None
+    protocol: int = PROTOCOL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WireOutcome:
+    """What became of one mutation of the request; one that is not listed was `applied`."""
+
+    n: int
+    outcome: Outcome
+    record: str | None = None
+    rev: int | None = None
+    code: str | None = None
+    detail: str | None = None
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """A record as a phone may hold it. `hash` is over the canonical JSON of the rest."""
+
+    record: str
+    kind: str
+    rev: int
+    hash: str
+    state: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gone:
+    """A record that left the bucket; `to` is the bucket it moved to."""
+
+    record: str
+    why: str
+    to: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BucketPage:
+    """What happened in one bucket after `from_seq`, up to `seq`.
+
+    `digest` and `count` are of the whole bucket in the snapshot the reply was read from, so
+    they can be compared once `more` is false. `reset` says that the device must start again:
+    whatever it holds of the bucket and does not see again before `more` is false is not in it.
+    """
+
+    id: str
+    epoch: int
+    from_seq: int
+    seq: int
+    digest: str
+    count: int
+    put: tuple[Item, ...] = ()
+    gone: tuple[Gone, ...] = ()
+    reset: bool = False
+    more: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawPage:
+    """A `BucketPage` whose items are already encoded, as the server stores them."""
+
+    id: str
+    epoch: int
+    from_seq: int
+    seq: int
+    digest: str
+    count: int
+    items: Sequence[bytes] = ()
+    gone: Sequence[Gone] = ()
+    reset: bool = False
+    more: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How much one request may carry."""
+
+    mutations: int = MUTATIONS_MAX
+    bytes: int = REQUEST_BYTES_MAX
+    buckets: int = BUCKETS_MAX
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncReply:
+    """One reply: what became of the mutations, and what changed in the device's buckets."""
+
+    server_time_ms: int
+    incarnation: str
+    lease: str
+    settled_through: int
+    outcomes: tuple[WireOutcome, ...] = ()
+    enter: tuple[str, ...] = ()
+    leave: tuple[str, ...] = ()
+    buckets: tuple[BucketPage, ...] = ()
+    media_wanted: tuple[str, ...] = ()
+    next_sync_s: int = 900
+    limits: Limits = field(default_factory=Limits)

@@ -1,0 +1,217 @@
+"""One mutation on the wire: how it is written, read, and kept when it cannot be read.
+
+The canonical JSON of the object as received is the mutation's body. It is stored for ever, its
+hash detects a reused `n`, and it is what a phone sends again, byte for byte.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from sync.canonical import canonical
+from sync.errors import ProtocolError
+from sync.fields import is_id
+from sync.kinds import LAT_E7, LON_E7, SET_ELEMENTS_MAX
+from sync.members import Members, number_fault
+from sync.mutation import ClockReading, Datum, Malformed, Mutation, Position
+from sync.rfc3339 import format_wall
+
+MUTATION_BYTES_MAX = 65_536
+FIELDS_MAX = 100
+ACCURACY_MAX_CM = 100_000_000
+_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+_ID_REASON = "must be a UUID in lower case"
+_NAME_REASON = "must be a lower-case name"
+_NAMES = (
+    "n",
+    "record",
+    "kind",
+    "base",
+    "clock",
+    "set",
+    "add",
+    "remove",
+    "act",
+    "args",
+    "position",
+    "actor",
+    "group",
+)
+
+
+def clock_object(clock: ClockReading) -> dict[str, Any]:
+    """Return a clock reading as the wire writes it."""
+    return {
+        "wall": format_wall(clock.wall_ms),
+        "uptime_ms": clock.uptime_ms,
+        "boot": clock.boot,
+    }
+
+
+def read_clock(members: Members) -> ClockReading:
+    """Return the clock reading in `members`."""
+    members.only(("wall", "uptime_ms", "boot"))
+    return ClockReading(
+        wall_ms=members.wall_ms("wall"),
+        uptime_ms=members.integer("uptime_ms"),
+        boot=members.text("boot", max_chars=64),
+    )
+
+
+def position_object(position: Position) -> dict[str, Any]:
+    """Return a position as the wire writes it."""
+    written: dict[str, Any] = {
+        "lon_e7": position.lon_e7,
+        "lat_e7": position.lat_e7,
+        "datum": str(position.datum),
+        "accuracy_cm": position.accuracy_cm,
+    }
+    if position.fixed_at_ms is not None:
+        written["fixed_at"] = format_wall(position.fixed_at_ms)
+    return written
+
+
+def read_position(members: Members) -> Position:
+    """Return the position in `members`; it stays in the datum it is labelled with."""
+    members.only(("lon_e7", "lat_e7", "datum", "accuracy_cm", "fixed_at"))
+    datum = members.text("datum", max_chars=20)
+    if datum not in {str(each) for each in Datum}:
+        raise ProtocolError(members.at("datum"), f"must be one of {', '.join(Datum)}")
+    return Position(
+        lon_e7=members.integer("lon_e7", low=LON_E7.low, high=LON_E7.high),
+        lat_e7=members.integer("lat_e7", low=LAT_E7.low, high=LAT_E7.high),
+        datum=Datum(datum),
+        accuracy_cm=members.integer("accuracy_cm", high=ACCURACY_MAX_CM),
+        fixed_at_ms=members.wall_ms("fixed_at") if members.has("fixed_at") else None,
+    )
+
+
+def mutation_object(mutation: Mutation) -> dict[str, Any]:
+    """Return the JSON object of a mutation, from its members alone; `body` is not looked at.
+
+    Empty members are left out, so the smallest form is written.
+    """
+    written: dict[str, Any] = {
+        "n": mutation.n,
+        "record": mutation.record,
+        "kind": mutation.kind,
+        "base": mutation.base,
+    }
+    if mutation.clock is not None:
+        written["clock"] = clock_object(mutation.clock)
+    if mutation.position is not None:
+        written["position"] = position_object(mutation.position)
+    written |= {
+        "set": dict(mutation.set),
+        "add": {name: list(values) for name, values in mutation.add.items()},
+        "remove": {name: list(values) for name, values in mutation.remove.items()},
+        "act": mutation.act,
+        "args": dict(mutation.args),
+        "actor": mutation.actor,
+        "group": mutation.group,
+    }
+    return {name: value for name, value in written.items() if value not in (None, {})}
+
+
+def sealed(mutation: Mutation) -> Mutation:
+    """Return `mutation` with `body` made from its other members."""
+    return replace(mutation, body=canonical(mutation_object(mutation)))
+
+
+def encode_mutation(mutation: Mutation | Malformed) -> bytes:
+    """Return the bytes to send: always the body, so sending again sends the same bytes."""
+    return mutation.body
+
+
+def decode_mutation(value: Any, pointer: str = "") -> Mutation | Malformed:
+    """Return the mutation in a parsed JSON value, or what can be kept of it.
+
+    Raises:
+        ProtocolError: if there is no usable `n`, so it has no place in the device's sequence.
+    """
+    members = Members(value, pointer)
+    n = members.integer("n", low=1)
+    try:
+        return _read(members, n, _body(value, pointer))
+    except ProtocolError as error:
+        record, kind = value.get("record"), value.get("kind")
+        return Malformed(
+            n=n,
+            body=_kept(value),
+            record=record if is_id(record) else None,
+            kind=kind if isinstance(kind, str) and _NAME.fullmatch(kind) else None,
+            field=error.pointer.removeprefix(pointer).lstrip("/") or None,
+        )
+
+
+def _body(value: dict[str, Any], pointer: str) -> bytes:
+    for name, member in value.items():
+        fault = number_fault(member)
+        if fault is not None:
+            shown = f"{pointer}/{name}" if name in _NAMES else pointer
+            raise ProtocolError(shown, fault)
+    try:
+        body = canonical(value)
+    except ValueError as error:
+        raise ProtocolError(pointer, "has no canonical form") from error
+    if len(body) > MUTATION_BYTES_MAX:
+        raise ProtocolError(pointer, f"must have at most {MUTATION_BYTES_MAX} bytes")
+    return body
+
+
+def _kept(value: dict[str, Any]) -> bytes:
+    try:
+        return canonical(value)
+    except ValueError:
+        return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+
+
+def _read(members: Members, n: int, body: bytes) -> Mutation:
+    members.only(_NAMES)
+    act = members.matching("act", _NAME, _NAME_REASON) if members.has("act") else None
+    changes = ("set", "add", "remove")
+    if act is not None and any(members.object(name) for name in changes):
+        raise ProtocolError(members.at("act"), "must not stand beside a change of fields")
+    if act is None and members.object("args"):
+        raise ProtocolError(members.at("args"), "must stand beside an act")
+    return Mutation(
+        n=n,
+        record=members.matching("record", _ID, _ID_REASON),
+        kind=members.matching("kind", _NAME, _NAME_REASON),
+        base=members.integer("base"),
+        body=body,
+        clock=read_clock(members.members("clock")),
+        set=_fields(members, "set"),
+        add=_elements(members, "add"),
+        remove=_elements(members, "remove"),
+        act=act,
+        args=_fields(members, "args"),
+        position=(
+            read_position(members.members("position")) if members.has("position") else None
+        ),
+        actor=members.matching("actor", _ID, _ID_REASON) if members.has("actor") else None,
+        group=members.maybe_text("group", max_chars=64),
+    )
+
+
+def _fields(members: Members, name: str) -> dict[str, Any]:
+    value = members.object(name)
+    if len(value) > FIELDS_MAX:
+        raise ProtocolError(members.at(name), f"must have at most {FIELDS_MAX} members")
+    return value
+
+
+def _elements(members: Members, name: str) -> Mapping[str, tuple[str, ...]]:
+    read: dict[str, tuple[str, ...]] = {}
+    for field, values in _fields(members, name).items():
+        if not isinstance(values, list) or len(values) > SET_ELEMENTS_MAX:
+            raise ProtocolError(
+                members.at(name), f"must hold arrays of at most {SET_ELEMENTS_MAX} items"
+            )
+        if not all(isinstance(each, str) for each in values):
+            raise ProtocolError(members.at(name), "must hold arrays of text")
+        read[field] = tuple(values)
+    return read
