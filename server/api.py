@@ -1,0 +1,11 @@
+"""Every router of the API, one line each. A feature joins the product here and nowhere else."""
+
+from fastapi import APIRouter
+
+from server.health import router as health
+from server.identity.endpoints import router as identity
+
+ROUTERS: tuple[APIRouter, ...] = (
+    health,
+    identity,
+)

@@ -1,0 +1,47 @@
+"""The only place that reads a clock or draws a random number.
+
+Everything else is handed `now_ms` and ids as values, so it can be tested without patching.
+"""
+
+import random
+import secrets
+import time
+import uuid
+
+_JITTER = random.SystemRandom()
+
+
+def now_ms() -> int:
+    """Return the time of the wall clock in milliseconds since 1970-01-01 UTC."""
+    return time.time_ns() // 1_000_000
+
+
+def ticks_s() -> float:
+    """Return seconds on a clock that never jumps; only differences mean something."""
+    return time.monotonic()
+
+
+def new_id() -> str:
+    """Return a new UUID of version 7 (RFC 9562): canonical lower case, ordered by time.
+
+    48 bits of wall clock in milliseconds, 74 random bits. Two ids of one millisecond have no
+    order; nobody may rely on an id being hard to guess.
+    """
+    random_bits = secrets.randbits(74)
+    value = (now_ms() & (1 << 48) - 1) << 80
+    value |= 0x7 << 76 | (random_bits >> 62) << 64
+    value |= 0b10 << 62 | random_bits & (1 << 62) - 1
+    return str(uuid.UUID(int=value))
+
+
+def new_secret() -> str:
+    """Return 256 random bits as 43 characters that are safe in URLs and headers."""
+    return secrets.token_urlsafe(32)
+
+
+def jitter_s(low_s: float) -> int:
+    """Return whole seconds drawn uniformly from [low_s, 3 * low_s], at least 1.
+
+    A value that is the same for everyone would bring all refused callers back at once.
+    """
+    return max(1, round(_JITTER.uniform(low_s, 3 * low_s)))

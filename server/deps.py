@@ -1,0 +1,45 @@
+"""What endpoints ask for besides their own input: the store, the wake-ups, the time, the body."""
+
+from typing import Annotated, Any, cast
+
+from fastapi import Depends, Request
+
+from server.clock import now_ms
+from server.db.store import Store
+from server.notify import Wakeups
+from server.settings import Settings
+
+
+async def the_store(request: Request) -> Store:
+    """Return the open store of this application."""
+    return cast("Store", request.app.state.store)
+
+
+async def the_wakeups(request: Request) -> Wakeups:
+    """Return the wake-ups of this application."""
+    return cast("Wakeups", request.app.state.wakeups)
+
+
+async def the_settings(request: Request) -> Settings:
+    """Return the settings of this application."""
+    return cast("Settings", request.app.state.settings)
+
+
+async def the_time(request: Request) -> int:
+    """Return the time at which this request is judged, milliseconds UTC; one value per request."""
+    found = getattr(request.state, "now_ms", None)
+    if found is None:
+        found = request.state.now_ms = now_ms()
+    return int(found)
+
+
+async def the_json(request: Request) -> Any:
+    """Return the body as the gate parsed it (strict JSON), or None if there was none."""
+    return getattr(request.state, "json", None)
+
+
+StoreDep = Annotated[Store, Depends(the_store)]
+WakeupsDep = Annotated[Wakeups, Depends(the_wakeups)]
+SettingsDep = Annotated[Settings, Depends(the_settings)]
+Now = Annotated[int, Depends(the_time)]
+JsonBody = Annotated[Any, Depends(the_json)]

@@ -1,0 +1,301 @@
+"""All SQL about accounts, tokens, devices and assignments."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, RowMapping, insert, or_, select, update
+from sqlmodel import col
+
+from server.clock import new_id
+from server.db.tables import Account, Area, Assignment, Device, Token
+from server.identity.principal import AreaSpan, DeviceStatus, Principal, Role
+from server.identity.tokens import new_token, token_hash
+from server.problems import AlreadyExists, NotFound
+
+DEVICES_MAX = 500
+TOKENS_MAX = 1_000
+
+
+def principal_of(db: Connection, *, hashed: str, now_ms: int) -> Principal | None:
+    """Return who holds the token with this hash, or None if it does not count at `now_ms`.
+
+    One statement: the token by its key, then account, area and device by theirs.
+    """
+    row = db.execute(
+        select(
+            col(Account.id),
+            col(Account.login),
+            col(Account.role),
+            col(Area.id).label("area_id"),
+            col(Area.lo),
+            col(Area.hi),
+            col(Token.device_id),
+            col(Device.status),
+        )
+        .join(Account, col(Account.id) == col(Token.account_id))
+        .join(Area, col(Area.id) == col(Account.area_id))
+        .outerjoin(Device, col(Device.id) == col(Token.device_id))
+        .where(
+            col(Token.hash) == hashed,
+            col(Token.revoked_ms).is_(None),
+            or_(col(Token.expires_ms).is_(None), col(Token.expires_ms) > now_ms),
+            col(Account.active).is_(True),
+        )
+    ).one_or_none()
+    if row is None:
+        return None
+    return Principal(
+        account=row.id,
+        login=row.login,
+        role=Role(row.role),
+        area=AreaSpan(id=row.area_id, lo=row.lo, hi=row.hi),
+        device=row.device_id,
+        device_status=None if row.status is None else DeviceStatus(row.status),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssignmentSpan:
+    """For how long an account answered for an area; `hi_ms` None means until further notice."""
+
+    area: AreaSpan
+    lo_ms: int
+    hi_ms: int | None
+
+
+def assignments_of(db: Connection, account: str) -> tuple[AssignmentSpan, ...]:
+    """Return every assignment `account` ever had, oldest first."""
+    rows = db.execute(
+        select(
+            col(Area.id),
+            col(Area.lo),
+            col(Area.hi),
+            col(Assignment.valid_from_ms),
+            col(Assignment.valid_to_ms),
+        )
+        .join(Area, col(Area.id) == col(Assignment.area_id))
+        .where(col(Assignment.account_id) == account)
+        .order_by(col(Assignment.valid_from_ms), col(Area.lo))
+    )
+    return tuple(
+        AssignmentSpan(
+            area=AreaSpan(id=row.id, lo=row.lo, hi=row.hi),
+            lo_ms=row.valid_from_ms,
+            hi_ms=row.valid_to_ms,
+        )
+        for row in rows
+    )
+
+
+def area_with_code(db: Connection, code: str) -> AreaSpan:
+    """Return the area with this code.
+
+    Raises:
+        NotFound: if there is none.
+    """
+    statement = select(col(Area.id), col(Area.lo), col(Area.hi)).where(col(Area.code) == code)
+    row = db.execute(statement).one_or_none()
+    if row is None:
+        raise NotFound("No area has this code.")
+    return AreaSpan(id=row.id, lo=row.lo, hi=row.hi)
+
+
+def account_with_login(db: Connection, login: str) -> RowMapping | None:
+    """Return id, role and area_id of the account with this login, or None."""
+    statement = select(
+        col(Account.id), col(Account.role), col(Account.area_id), col(Account.active)
+    ).where(col(Account.login) == login)
+    return db.execute(statement).mappings().one_or_none()
+
+
+def create_account(
+    db: Connection, *, login: str, role: Role, area_code: str, now_ms: int
+) -> str:
+    """Create an account and return its id; a worker is assigned to the area from `now_ms` on.
+
+    Raises:
+        NotFound: if no area has this code.
+        AlreadyExists: if the login is taken.
+    """
+    area = area_with_code(db, area_code)
+    if account_with_login(db, login) is not None:
+        raise AlreadyExists("An account with this login exists.")
+    account = new_id()
+    db.execute(
+        insert(Account).values(
+            id=account,
+            login=login,
+            role=role.value,
+            area_id=area.id,
+            active=True,
+            created_ms=now_ms,
+        )
+    )
+    if role is Role.WORKER:
+        assign(db, account=account, area=area.id, now_ms=now_ms)
+    return account
+
+
+def assign(db: Connection, *, account: str, area: str, now_ms: int) -> str:
+    """Assign `account` to `area` from `now_ms` on and return the assignment's id."""
+    assignment = new_id()
+    db.execute(
+        insert(Assignment).values(
+            id=assignment,
+            account_id=account,
+            area_id=area,
+            valid_from_ms=now_ms,
+            valid_to_ms=None,
+        )
+    )
+    return assignment
+
+
+def create_token(
+    db: Connection,
+    *,
+    account: str,
+    now_ms: int,
+    device: str | None = None,
+    expires_ms: int | None = None,
+) -> str:
+    """Create a token of `account`, or of one of its devices, and return its clear text once."""
+    token = new_token()
+    db.execute(
+        insert(Token).values(
+            hash=token_hash(token),
+            account_id=account,
+            device_id=device,
+            created_ms=now_ms,
+            expires_ms=expires_ms,
+            revoked_ms=None,
+        )
+    )
+    return token
+
+
+def list_tokens(
+    db: Connection, *, login: str | None = None, limit: int = TOKENS_MAX
+) -> Sequence[RowMapping]:
+    """Return tokens with their account, newest first: hash, login, role, device, times."""
+    statement = (
+        select(
+            col(Token.hash),
+            col(Account.login),
+            col(Account.role),
+            col(Token.device_id),
+            col(Token.created_ms),
+            col(Token.expires_ms),
+            col(Token.revoked_ms),
+        )
+        .join(Account, col(Account.id) == col(Token.account_id))
+        .order_by(col(Token.created_ms).desc(), col(Token.hash))
+        .limit(limit)
+    )
+    if login is not None:
+        statement = statement.where(col(Account.login) == login)
+    return db.execute(statement).mappings().all()
+
+
+def revoke_tokens(db: Connection, *, hash_prefix: str, now_ms: int) -> int:
+    """Revoke the tokens whose hash begins with `hash_prefix`; return how many were live."""
+    done = db.execute(
+        update(Token)
+        .where(
+            col(Token.hash).startswith(hash_prefix, autoescape=True),
+            col(Token.revoked_ms).is_(None),
+        )
+        .values(revoked_ms=now_ms)
+    )
+    return done.rowcount
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewDevice:
+    """What an enrolment says about a device."""
+
+    id: str
+    account: str
+    name: str
+    app_version: str | None
+
+
+def device_with_id(db: Connection, device: str) -> RowMapping | None:
+    """Return a device with its account's login, role and area number, or None."""
+    return db.execute(_devices().where(col(Device.id) == device)).mappings().one_or_none()
+
+
+def devices_of(
+    db: Connection, *, account: str | None = None, area: AreaSpan, limit: int = DEVICES_MAX
+) -> Sequence[RowMapping]:
+    """Return the devices of accounts inside `area`, or of one account, newest first."""
+    statement = _devices().where(col(Device.console).is_(False))
+    if account is None:
+        statement = statement.where(col(Area.lo).between(area.lo, area.hi))
+    else:
+        statement = statement.where(col(Device.account_id) == account)
+    statement = statement.order_by(col(Device.created_ms).desc(), col(Device.id)).limit(limit)
+    return db.execute(statement).mappings().all()
+
+
+def _devices():  # type: ignore[no-untyped-def]  # noqa: ANN202 - the type is twelve columns long
+    return (
+        select(
+            col(Device.id),
+            col(Device.account_id),
+            col(Account.login),
+            col(Device.name),
+            col(Device.status),
+            col(Device.console),
+            col(Device.settled_through),
+            col(Device.last_contact_ms),
+            col(Device.app_version),
+            col(Device.created_ms),
+            col(Area.lo).label("area_no"),
+        )
+        .join(Account, col(Account.id) == col(Device.account_id))
+        .join(Area, col(Area.id) == col(Account.area_id))
+    )
+
+
+def enrol_device(db: Connection, new: NewDevice, *, now_ms: int) -> str:
+    """Store a device and return its token; earlier tokens of the device stop working.
+
+    Enrolling the same id again (the answer was lost) keeps the device and its settled work.
+    """
+    known = device_with_id(db, new.id)
+    if known is None:
+        insert_device(db, new, console=False, now_ms=now_ms)
+    elif known["account_id"] != new.account or known["console"]:
+        raise AlreadyExists("A device with this id exists.")
+    elif known["status"] == DeviceStatus.REVOKED:
+        raise AlreadyExists("A device with this id exists and was revoked; use a new id.")
+    db.execute(
+        update(Token)
+        .where(col(Token.device_id) == new.id, col(Token.revoked_ms).is_(None))
+        .values(revoked_ms=now_ms)
+    )
+    return create_token(db, account=new.account, device=new.id, now_ms=now_ms)
+
+
+def insert_device(db: Connection, new: NewDevice, *, console: bool, now_ms: int) -> None:
+    """Insert a device that has sent nothing yet."""
+    db.execute(
+        insert(Device).values(
+            id=new.id,
+            account_id=new.account,
+            console=console,
+            name=new.name,
+            status=DeviceStatus.ACTIVE.value,
+            settled_through=0,
+            last_n=0,
+            last_at_ms=0,
+            app_version=new.app_version,
+            created_ms=now_ms,
+        )
+    )
+
+
+def set_device_status(db: Connection, *, device: str, status: DeviceStatus) -> None:
+    """Change a device's status."""
+    db.execute(update(Device).where(col(Device.id) == device).values(status=status.value))

@@ -1,0 +1,439 @@
+"""Every error the API can answer with: RFC 9457 problems from one closed registry.
+
+A problem says what went wrong and what to do, and never repeats what was sent: a body may hold
+personal data. Slugs are permanent. `docs/reference/problems.md` is generated from the classes
+below (`describe_problems`): the docstring of each is its "what to do" paragraph.
+"""
+
+import json
+import logging
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, ClassVar
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from server.clock import jitter_s
+
+MEDIA_TYPE = "application/problem+json"
+TYPE_PREFIX = "/problems/"
+ERRORS_MAX = 20
+_FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_:.\-]{0,39}")
+_log = logging.getLogger("jingwei.problems")
+
+
+def json_pointer(path: Iterable[str | int]) -> str:
+    """Return the RFC 6901 pointer of `path`.
+
+    Member names that a client invented are shown only when they look like field names, else as
+    `*`, because a name or a phone number can be sent as a key.
+    """
+    return "".join(
+        f"/{token}" if isinstance(token, int) or _FIELD_NAME.fullmatch(token) else "/*"
+        for token in path
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BodyError:
+    """One thing wrong in a body: where, as a JSON pointer, and why, without the value."""
+
+    pointer: str
+    reason: str
+
+
+class Problem(Exception):  # noqa: N818 - RFC 9457 calls it a problem
+    """Base of all problems; raise a subclass, the handler answers with it.
+
+    Args:
+        detail: one sentence about this occurrence, in English, without personal data.
+        extensions: extra members of the answer, JSON values without personal data.
+    """
+
+    slug: ClassVar[str]
+    title: ClassVar[str]
+    title_zh: ClassVar[str]
+    status: ClassVar[HTTPStatus]
+    retry_after_s: ClassVar[float | None] = None
+
+    def __init__(self, detail: str = "", **extensions: Any) -> None:
+        super().__init__(self.slug)
+        self.detail = detail
+        self.extensions = extensions
+
+    def headers(self) -> dict[str, str]:
+        """Return the headers that belong to this problem."""
+        if self.retry_after_s is None:
+            return {}
+        return {"retry-after": str(jitter_s(self.retry_after_s))}
+
+    def body(self, request_id: str | None) -> dict[str, Any]:
+        """Return the problem as a JSON object."""
+        body: dict[str, Any] = {
+            "type": TYPE_PREFIX + self.slug,
+            "title": self.title,
+            "title_zh": self.title_zh,
+            "status": int(self.status),
+        }
+        if self.detail:
+            body["detail"] = self.detail
+        if request_id is not None:
+            body["instance"] = f"urn:uuid:{request_id}"
+        return body | self.extensions
+
+    def response(self, request_id: str | None) -> Response:
+        """Return the whole HTTP answer."""
+        content = json.dumps(self.body(request_id), ensure_ascii=False).encode()
+        headers = self.headers()
+        return Response(content, int(self.status), headers, media_type=MEDIA_TYPE)
+
+
+class InvalidParameter(Problem):
+    """Correct the named query, path or header parameter and send the request again."""
+
+    slug, status = "invalid-parameter", HTTPStatus.BAD_REQUEST
+    title, title_zh = "A parameter is missing or not usable", "参数缺失或无效"
+
+
+class MalformedBody(Problem):
+    """The body is not strict JSON (RFC 8259 in UTF-8, no repeated names, no NaN, no NUL, at most
+    32 levels, integers within 2^53). Correct the program that wrote it; sending it again
+    unchanged gives the same answer.
+    """
+
+    slug, status = "malformed-body", HTTPStatus.BAD_REQUEST
+    title, title_zh = "The body cannot be read", "请求体无法读取"
+
+
+class Unauthenticated(Problem):
+    """Send `Authorization: Bearer <token>` with a token that has not expired or been revoked."""
+
+    slug, status = "unauthenticated", HTTPStatus.UNAUTHORIZED
+    title, title_zh = "A valid token is needed", "需要有效令牌"
+
+    def headers(self) -> dict[str, str]:
+        """Add the challenge that RFC 6750 asks for."""
+        return {"www-authenticate": 'Bearer realm="jingwei"'}
+
+
+class Forbidden(Problem):
+    """The token is valid but its role, area or kind does not allow this. Ask an administrator."""
+
+    slug, status = "forbidden", HTTPStatus.FORBIDDEN
+    title, title_zh = "Not allowed for this token", "该令牌无权执行此操作"
+
+
+class DeviceRevoked(Problem):
+    """This device was revoked. Its queued work was not lost: it can still be handed in through
+    `POST /v1/sync` and waits for a person. Enrol again with a new device id.
+    """
+
+    slug, status = "device-revoked", HTTPStatus.FORBIDDEN
+    title, title_zh = "The device has been revoked", "设备已被停用"
+
+
+class NotFound(Problem):
+    """Nothing with this address exists for you. It may exist outside your area."""
+
+    slug, status = "not-found", HTTPStatus.NOT_FOUND
+    title, title_zh = "Not found", "未找到"
+
+
+class MethodNotAllowed(Problem):
+    """The address exists but not with this method; the `Allow` header lists the right ones."""
+
+    slug, status = "method-not-allowed", HTTPStatus.METHOD_NOT_ALLOWED
+    title, title_zh = "Method not allowed", "不支持该请求方法"
+
+
+class NotAcceptable(Problem):
+    """The requested representation does not exist; see the OpenAPI document for those that do."""
+
+    slug, status = "not-acceptable", HTTPStatus.NOT_ACCEPTABLE
+    title, title_zh = "No such representation", "不支持所请求的格式"
+
+
+class BodyTimeout(Problem):
+    """The body arrived too slowly. Send it again, smaller or compressed, when the network is
+    better.
+    """
+
+    slug, status = "body-timeout", HTTPStatus.REQUEST_TIMEOUT
+    title, title_zh = "The body did not arrive in time", "请求体接收超时"
+
+
+class AlreadyExists(Problem):
+    """Something with this id or code exists. Read it, then decide whether to change it."""
+
+    slug, status = "already-exists", HTTPStatus.CONFLICT
+    title, title_zh = "It already exists", "已存在"
+
+
+class TransitionRefused(Problem):
+    """The thing is in a state that does not allow this step, or you may not take it. `code` is
+    the permanent reason. Read the current state and decide again.
+    """
+
+    slug, status = "transition-refused", HTTPStatus.CONFLICT
+    title, title_zh = "The state does not allow this step", "当前状态不允许此操作"
+
+
+class NeedsPerson(Problem):
+    """The change disagrees with another one that you had not seen. Nothing was written. Read the
+    record, look at both values and decide; `code` is the permanent reason.
+    """
+
+    slug, status = "needs-person", HTTPStatus.CONFLICT
+    title, title_zh = "A person has to decide", "需要人工处理"
+
+
+class PreconditionFailed(Problem):
+    """Somebody changed it after you read it. Read it again (`current_rev`), merge, and send the
+    new `If-Match`.
+    """
+
+    slug, status = "precondition-failed", HTTPStatus.PRECONDITION_FAILED
+    title, title_zh = "It has changed since you read it", "数据已被他人修改"
+
+
+class PreconditionRequired(Problem):
+    """Send `If-Match` with the `ETag` you read, so that nobody's change is overwritten unseen."""
+
+    slug, status = "precondition-required", HTTPStatus.PRECONDITION_REQUIRED
+    title, title_zh = "If-Match is required", "需要 If-Match 请求头"
+
+
+class BodyTooLarge(Problem):
+    """The body, or what it unpacks to, is over `limit_bytes`. Send less per request."""
+
+    slug, status = "body-too-large", HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    title, title_zh = "The body is too large", "请求体过大"
+
+
+class UnsupportedMedia(Problem):
+    """Send JSON in UTF-8 with its media type; of the encodings only `gzip`, once, is understood."""
+
+    slug, status = "unsupported-media", HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+    title, title_zh = "Media type or encoding not supported", "不支持的媒体类型或编码"
+
+
+class InvalidBody(Problem):
+    """The body is JSON but not what this address expects. `errors` lists where (JSON pointer) and
+    why; correct those places.
+    """
+
+    slug, status = "invalid-body", HTTPStatus.UNPROCESSABLE_ENTITY
+    title, title_zh = "The body does not fit the schema", "请求体不符合要求"
+
+    def __init__(
+        self, detail: str = "", *, errors: Sequence[BodyError] = (), **extensions: Any
+    ) -> None:
+        listed = [{"pointer": each.pointer, "reason": each.reason} for each in errors]
+        super().__init__(detail, errors=listed[:ERRORS_MAX], **extensions)
+
+
+class UpgradeRequired(Problem):
+    """This version of the protocol is no longer spoken. Update the app; queued work is kept."""
+
+    slug, status = "upgrade-required", HTTPStatus.UPGRADE_REQUIRED
+    title, title_zh = "The app is too old", "应用版本过旧"
+
+
+class TooManyRequests(Problem):
+    """You send more than your share. Wait for `Retry-After` seconds."""
+
+    slug, status = "quota-exceeded", HTTPStatus.TOO_MANY_REQUESTS
+    title, title_zh = "Too many requests", "请求过于频繁"
+    retry_after_s = 5
+
+
+class ServerFault(Problem):
+    """A defect on our side; nothing of this request was stored. Tell the operator the `instance`."""
+
+    slug, status = "server-fault", HTTPStatus.INTERNAL_SERVER_ERROR
+    title, title_zh = "The server made a mistake", "服务器内部错误"
+
+
+class NotHere(Problem):
+    """This installation cannot do it, for example because the embedded store lacks a function."""
+
+    slug, status = "not-implemented-here", HTTPStatus.NOT_IMPLEMENTED
+    title, title_zh = "Not available on this installation", "当前部署不支持"
+
+
+class ServiceUnavailable(Problem):
+    """The server is busy or its database is away; nothing of this request was stored. Send it
+    again after `Retry-After` seconds.
+    """
+
+    slug, status = "temporary-reduced-capacity", HTTPStatus.SERVICE_UNAVAILABLE
+    title, title_zh = "Temporarily not available", "服务暂时不可用"
+    retry_after_s = 2
+
+
+def problem_types() -> tuple[type[Problem], ...]:
+    """Return every problem type, ordered by status, then slug."""
+    found = Problem.__subclasses__()
+    return tuple(sorted(found, key=lambda each: (int(each.status), each.slug)))
+
+
+def describe_problems() -> list[dict[str, Any]]:
+    """Return slug, type, status, titles and the "what to do" paragraph of every problem."""
+    return [
+        {
+            "slug": each.slug,
+            "type": TYPE_PREFIX + each.slug,
+            "status": int(each.status),
+            "title": each.title,
+            "title_zh": each.title_zh,
+            "what_to_do": " ".join((each.__doc__ or "").split()),
+        }
+        for each in problem_types()
+    ]
+
+
+PROBLEM_SCHEMA: Mapping[str, Any] = {
+    "title": "Problem",
+    "description": "RFC 9457 problem; `type` is one of the addresses listed at /problems.",
+    "type": "object",
+    "required": ["type", "title", "title_zh", "status"],
+    "properties": {
+        "type": {"type": "string", "format": "uri-reference"},
+        "title": {"type": "string"},
+        "title_zh": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "instance": {"type": "string", "description": "urn:uuid: and the id of the request"},
+        "code": {"type": "string"},
+        "parameter": {"type": "string"},
+        "current_rev": {"type": "integer"},
+        "limit_bytes": {"type": "integer"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["pointer", "reason"],
+                "properties": {"pointer": {"type": "string"}, "reason": {"type": "string"}},
+            },
+        },
+    },
+}
+_CONTENT = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+DEFAULT_RESPONSES: dict[int | str, dict[str, Any]] = {
+    "default": {"description": "Any other problem", "content": _CONTENT}
+}
+
+
+def problems(*types: type[Problem]) -> dict[int | str, dict[str, Any]]:
+    """Return the `responses=` of an endpoint that can answer with these problems."""
+    by_status: dict[int | str, dict[str, Any]] = {}
+    for each in types:
+        entry = by_status.setdefault(int(each.status), {"description": "", "content": _CONTENT})
+        entry["description"] = "; ".join(filter(None, (entry["description"], each.title)))
+    return by_status
+
+
+# Messages of these Pydantic errors are made from the schema alone; others may quote the input.
+_QUIET_ERRORS = frozenset(
+    {
+        "bool_type", "dict_type", "enum", "extra_forbidden", "finite_number", "float_type",
+        "greater_than", "greater_than_equal", "int_type", "less_than", "less_than_equal",
+        "list_type", "literal_error", "missing", "model_attributes_type", "model_type",
+        "multiple_of", "string_pattern_mismatch", "string_too_long", "string_too_short",
+        "string_type", "too_long", "too_short", "union_tag_not_found", "value_error",
+    }
+)  # fmt: skip
+
+
+def reason_of(error: Mapping[str, Any]) -> str:
+    """Return why a Pydantic error happened, without the input or its context."""
+    if error["type"] == "missing":
+        return "is required"
+    if error["type"] == "extra_forbidden":
+        return "is not a known member"
+    if error["type"] in _QUIET_ERRORS:
+        return str(error["msg"]).removeprefix("Value error, ")
+    return f"is not valid ({error['type'].replace('_', ' ')})"
+
+
+def problem_of_validation(found: RequestValidationError) -> Problem:
+    """Return the problem for what FastAPI could not validate: 400 for parameters, 422 for bodies."""
+    errors = found.errors()
+    if any(each["type"] == "json_invalid" for each in errors):
+        return MalformedBody("The body is not JSON.")
+    for each in errors:
+        place, *path = each["loc"] or ("body",)
+        if place != "body":
+            name = json_pointer(path)[1:]
+            return InvalidParameter(f"{name}: {reason_of(each)}", parameter=name)
+    listed = [
+        BodyError(pointer=json_pointer(each["loc"][1:]), reason=reason_of(each))
+        for each in errors
+    ]
+    return InvalidBody(errors=listed)
+
+
+_BY_STATUS: Mapping[int, type[Problem]] = {
+    400: MalformedBody,
+    401: Unauthenticated,
+    403: Forbidden,
+    404: NotFound,
+    405: MethodNotAllowed,
+    406: NotAcceptable,
+    413: BodyTooLarge,
+    415: UnsupportedMedia,
+}
+
+
+def request_id_of(request: Request) -> str | None:
+    """Return the id the gate gave to this request."""
+    found = getattr(request.state, "request_id", None)
+    return found if isinstance(found, str) else None
+
+
+def _on_problem(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Problem)  # noqa: S101 - registered for this type only
+    return error.response(request_id_of(request))
+
+
+def _on_validation(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - as above
+    return problem_of_validation(error).response(request_id_of(request))
+
+
+def _on_http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - as above
+    problem = _BY_STATUS.get(error.status_code, ServerFault)()
+    response = problem.response(request_id_of(request))
+    if error.headers and "Allow" in error.headers:
+        response.headers["allow"] = error.headers["Allow"]
+    return response
+
+
+def problem_of_fault(error: BaseException, request_id: str | None) -> Problem:
+    """Return the problem for an unexpected exception and log where it arose.
+
+    The log names the class of the exception and the innermost lines of our code, never its
+    message: drivers put values into messages.
+    """
+    where: list[str] = []
+    trace = error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        where.append(f"{code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}")
+        trace = trace.tb_next
+    _log.error(
+        "request %s failed: %s at %s", request_id, type(error).__name__, " < ".join(where[-6:])
+    )
+    return ServerFault()
+
+
+def install(app: FastAPI) -> None:
+    """Make `app` answer every error as a problem."""
+    app.add_exception_handler(Problem, _on_problem)
+    app.add_exception_handler(RequestValidationError, _on_validation)
+    app.add_exception_handler(HTTPException, _on_http)

@@ -1,0 +1,53 @@
+"""Settings of one server process, read from `JINGWEI_…` environment variables.
+
+Everything has a default that works on a laptop: an embedded store, no Redis, localhost.
+"""
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+MEBIBYTE = 1024 * 1024
+
+
+class Limits(BaseSettings):
+    """What one request may cost. Beyond a limit the answer is a 4xx problem, never a slow death."""
+
+    model_config = SettingsConfigDict(env_prefix="JINGWEI_LIMIT_", extra="ignore", frozen=True)
+
+    sync_bytes: int = Field(default=8 * MEBIBYTE, gt=0, description="POST /v1/sync, unpacked")
+    json_bytes: int = Field(default=256 * 1024, gt=0, description="any other JSON body")
+    geojson_bytes: int = Field(default=20 * MEBIBYTE, gt=0, description="GeoJSON imports")
+    gzip_ratio: int = Field(default=50, gt=1, description="unpacked over packed bytes")
+    body_deadline_s: float = Field(default=30, gt=0, description="a whole JSON body")
+    bulk_deadline_s: float = Field(default=120, gt=0, description="a whole GeoJSON body")
+    body_grace_s: float = Field(default=5, gt=0, description="before the rate is judged")
+    body_rate: int = Field(default=1024, gt=0, description="least bytes per second after that")
+    header_deadline_s: float = Field(default=10, gt=0, description="until headers are complete")
+    buffered_bytes: int = Field(
+        default=256 * MEBIBYTE, gt=0, description="bodies held in memory by one process"
+    )
+    requests: int = Field(default=32, gt=0, description="requests worked on at once")
+    waiting: int = Field(default=64, ge=0, description="requests that may queue for a place")
+    waiting_s: float = Field(default=0.5, gt=0, description="longest stay in that queue")
+
+
+class Settings(BaseSettings):
+    """Everything an operator can set. Secrets never have defaults."""
+
+    model_config = SettingsConfigDict(env_prefix="JINGWEI_", extra="ignore", frozen=True)
+
+    database_url: str = Field(
+        default="",
+        description="postgresql://… or sqlite:///path; empty means ./var/jingwei.gpkg",
+    )
+    redis_url: str = Field(default="", description="redis://…; empty means in-process wake-ups")
+    deployment: str = Field(
+        default="jingwei",
+        pattern=r"^[a-z0-9-]{1,40}$",
+        description="name that keeps the Redis channels of several deployments apart",
+    )
+    host: str = Field(default="127.0.0.1", description="address that `serve` listens on")
+    port: int = Field(default=8000, ge=0, le=65_535, description="port that `serve` listens on")
+    workers: int = Field(default=1, ge=1, le=64, description="processes that `serve` starts")
+    hsts: bool = Field(default=False, description="behind TLS: tell browsers to insist on it")
+    limits: Limits = Field(default_factory=Limits)
