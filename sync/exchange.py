@@ -1,4 +1,4 @@
-"""What the two ends of `POST /v1/sync` say to each other, as frozen values (protocol section 3).
+"""What the two ends of `POST /v1/sync` say to each other, as frozen values (section 3).
 
 `sync.wire` writes them as JSON and reads them back.
 """
