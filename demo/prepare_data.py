@@ -1,8 +1,8 @@
 """Rebuild the demo's data from the public source files, for developers: the demo never does.
 
-`python -m demo.prepare_data SOURCES [TARGET]` reads the folder of public source files and writes
-the six generated files of `demo/data`. The same sources give the same content, byte for byte
-before compression. What was kept, renamed or mapped is said in `demo/data/LICENSES.md`.
+`python -m demo.prepare_data SOURCES [TARGET]` reads the folder of public source files and
+writes the six generated files of `demo/data`. The same sources give the same content, byte for
+byte before compression. What was kept, renamed or mapped is said in `demo/data/LICENSES.md`.
 """
 
 import csv
