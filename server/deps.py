@@ -1,4 +1,7 @@
-"""What endpoints ask for besides their own input: the store, the wake-ups, the time, the body."""
+"""What endpoints ask for besides their own input.
+
+The store, the wake-ups, the time, the body.
+"""
 
 from typing import Annotated, Any, cast
 
@@ -26,7 +29,10 @@ async def the_settings(request: Request) -> Settings:
 
 
 async def the_time(request: Request) -> int:
-    """Return the time at which this request is judged, milliseconds UTC; one value per request."""
+    """Return the time at which this request is judged, milliseconds UTC.
+
+    One value per request.
+    """
     found = getattr(request.state, "now_ms", None)
     if found is None:
         found = request.state.now_ms = now_ms()

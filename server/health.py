@@ -1,4 +1,7 @@
-"""Liveness and readiness, for the process supervisor and the load balancer. Open to everyone."""
+"""Liveness and readiness, for the process supervisor and the load balancer.
+
+Open to everyone.
+"""
 
 from fastapi import APIRouter
 

@@ -58,6 +58,9 @@ class Wakeups:
 
 
 def open_wakeups(redis_url: str = "", *, deployment: str = "jingwei") -> Wakeups:
-    """Return wake-ups for a deployment: through Redis if `redis_url` is set, else in-process."""
+    """Return wake-ups for a deployment.
+
+    Through Redis if `redis_url` is set, else in-process.
+    """
     del redis_url, deployment
     return Wakeups()

@@ -6,16 +6,13 @@ below (`describe_problems`): the docstring of each is its "what to do" paragraph
 """
 
 import json
-import logging
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, ClassVar
 
-from fastapi import FastAPI, Request, Response
-from fastapi.exceptions import RequestValidationError
-from starlette.exceptions import HTTPException
+from fastapi import Response
 
 from server.clock import jitter_s
 
@@ -23,7 +20,6 @@ MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "/problems/"
 ERRORS_MAX = 20
 _FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_:.\-]{0,39}")
-_log = logging.getLogger("jingwei.problems")
 
 
 def json_pointer(path: Iterable[str | int]) -> str:
@@ -100,9 +96,11 @@ class InvalidParameter(Problem):
 
 
 class MalformedBody(Problem):
-    """The body is not strict JSON (RFC 8259 in UTF-8, no repeated names, no NaN, no NUL, at most
-    32 levels, integers within 2^53). Correct the program that wrote it; sending it again
-    unchanged gives the same answer.
+    """The body is not strict JSON.
+
+    That is RFC 8259 in UTF-8, no repeated names, no NaN, no NUL, at most 32 levels, integers
+    within 2^53. `offset` (bytes) or `pointer` says where. Correct the program that wrote it;
+    sending it again unchanged gives the same answer.
     """
 
     slug, status = "malformed-body", HTTPStatus.BAD_REQUEST
@@ -110,7 +108,7 @@ class MalformedBody(Problem):
 
 
 class Unauthenticated(Problem):
-    """Send `Authorization: Bearer <token>` with a token that has not expired or been revoked."""
+    """Send `Authorization: Bearer <token>`; the token must not be expired or revoked."""
 
     slug, status = "unauthenticated", HTTPStatus.UNAUTHORIZED
     title, title_zh = "A valid token is needed", "需要有效令牌"
@@ -121,19 +119,35 @@ class Unauthenticated(Problem):
 
 
 class Forbidden(Problem):
-    """The token is valid but its role, area or kind does not allow this. Ask an administrator."""
+    """The token is valid but its role, area or kind does not allow this.
+
+    Ask an administrator.
+    """
 
     slug, status = "forbidden", HTTPStatus.FORBIDDEN
     title, title_zh = "Not allowed for this token", "该令牌无权执行此操作"
 
 
 class DeviceRevoked(Problem):
-    """This device was revoked. Its queued work was not lost: it can still be handed in through
-    `POST /v1/sync` and waits for a person. Enrol again with a new device id.
+    """This device was revoked.
+
+    Its queued work was not lost: it can still be handed in through `POST /v1/sync` and waits
+    for a person. Enrol again with a new device id.
     """
 
     slug, status = "device-revoked", HTTPStatus.FORBIDDEN
     title, title_zh = "The device has been revoked", "设备已被停用"
+
+
+class StaleLease(Problem):
+    """Two phones share this device's identity, or an old copy of one was restored.
+
+    The lease is neither the current nor the previous one, and nothing was stored. Enrol with a
+    new device id and send the queued work under it; nothing has to be dropped.
+    """
+
+    slug, status = "stale-lease", HTTPStatus.FORBIDDEN
+    title, title_zh = "Two phones share this identity", "两台设备使用了同一身份"
 
 
 class NotFound(Problem):
@@ -151,15 +165,19 @@ class MethodNotAllowed(Problem):
 
 
 class NotAcceptable(Problem):
-    """The requested representation does not exist; see the OpenAPI document for those that do."""
+    """The requested representation does not exist.
+
+    See the OpenAPI document for those that do.
+    """
 
     slug, status = "not-acceptable", HTTPStatus.NOT_ACCEPTABLE
     title, title_zh = "No such representation", "不支持所请求的格式"
 
 
 class BodyTimeout(Problem):
-    """The body arrived too slowly. Send it again, smaller or compressed, when the network is
-    better.
+    """The body arrived too slowly.
+
+    Send it again, smaller or compressed, when the network is better.
     """
 
     slug, status = "body-timeout", HTTPStatus.REQUEST_TIMEOUT
@@ -174,8 +192,9 @@ class AlreadyExists(Problem):
 
 
 class TransitionRefused(Problem):
-    """The thing is in a state that does not allow this step, or you may not take it. `code` is
-    the permanent reason. Read the current state and decide again.
+    """The thing is in a state that does not allow this step, or you may not take it.
+
+    `code` is the permanent reason. Read the current state and decide again.
     """
 
     slug, status = "transition-refused", HTTPStatus.CONFLICT
@@ -183,8 +202,10 @@ class TransitionRefused(Problem):
 
 
 class NeedsPerson(Problem):
-    """The change disagrees with another one that you had not seen. Nothing was written. Read the
-    record, look at both values and decide; `code` is the permanent reason.
+    """The change disagrees with another one that you had not seen.
+
+    Nothing was written. Read the record, look at both values and decide; `code` is the
+    permanent reason.
     """
 
     slug, status = "needs-person", HTTPStatus.CONFLICT
@@ -192,8 +213,9 @@ class NeedsPerson(Problem):
 
 
 class PreconditionFailed(Problem):
-    """Somebody changed it after you read it. Read it again (`current_rev`), merge, and send the
-    new `If-Match`.
+    """Somebody changed it after you read it.
+
+    Read it again (`current_rev`), merge, and send the new `If-Match`.
     """
 
     slug, status = "precondition-failed", HTTPStatus.PRECONDITION_FAILED
@@ -201,7 +223,7 @@ class PreconditionFailed(Problem):
 
 
 class PreconditionRequired(Problem):
-    """Send `If-Match` with the `ETag` you read, so that nobody's change is overwritten unseen."""
+    """Send `If-Match` with the `ETag` you read: nobody's change is overwritten unseen."""
 
     slug, status = "precondition-required", HTTPStatus.PRECONDITION_REQUIRED
     title, title_zh = "If-Match is required", "需要 If-Match 请求头"
@@ -215,15 +237,19 @@ class BodyTooLarge(Problem):
 
 
 class UnsupportedMedia(Problem):
-    """Send JSON in UTF-8 with its media type; of the encodings only `gzip`, once, is understood."""
+    """Send JSON in UTF-8 with its media type.
+
+    Of the encodings only `gzip`, once, is understood.
+    """
 
     slug, status = "unsupported-media", HTTPStatus.UNSUPPORTED_MEDIA_TYPE
     title, title_zh = "Media type or encoding not supported", "不支持的媒体类型或编码"
 
 
 class InvalidBody(Problem):
-    """The body is JSON but not what this address expects. `errors` lists where (JSON pointer) and
-    why; correct those places.
+    """The body is JSON but not what this address expects.
+
+    `errors` lists where (JSON pointer) and why; correct those places.
     """
 
     slug, status = "invalid-body", HTTPStatus.UNPROCESSABLE_ENTITY
@@ -252,22 +278,26 @@ class TooManyRequests(Problem):
 
 
 class ServerFault(Problem):
-    """A defect on our side; nothing of this request was stored. Tell the operator the `instance`."""
+    """A defect on our side; nothing of this request was stored.
+
+    Tell the operator the `instance`.
+    """
 
     slug, status = "server-fault", HTTPStatus.INTERNAL_SERVER_ERROR
     title, title_zh = "The server made a mistake", "服务器内部错误"
 
 
 class NotHere(Problem):
-    """This installation cannot do it, for example because the embedded store lacks a function."""
+    """This installation cannot do it, for example because the embedded store lacks it."""
 
     slug, status = "not-implemented-here", HTTPStatus.NOT_IMPLEMENTED
     title, title_zh = "Not available on this installation", "当前部署不支持"
 
 
 class ServiceUnavailable(Problem):
-    """The server is busy or its database is away; nothing of this request was stored. Send it
-    again after `Retry-After` seconds.
+    """The server is busy or its database is away; nothing of this request was stored.
+
+    Send it again after `Retry-After` seconds.
     """
 
     slug, status = "temporary-reduced-capacity", HTTPStatus.SERVICE_UNAVAILABLE
@@ -335,105 +365,3 @@ def problems(*types: type[Problem]) -> dict[int | str, dict[str, Any]]:
         entry = by_status.setdefault(int(each.status), {"description": "", "content": _CONTENT})
         entry["description"] = "; ".join(filter(None, (entry["description"], each.title)))
     return by_status
-
-
-# Messages of these Pydantic errors are made from the schema alone; others may quote the input.
-_QUIET_ERRORS = frozenset(
-    {
-        "bool_type", "dict_type", "enum", "extra_forbidden", "finite_number", "float_type",
-        "greater_than", "greater_than_equal", "int_type", "less_than", "less_than_equal",
-        "list_type", "literal_error", "missing", "model_attributes_type", "model_type",
-        "multiple_of", "string_pattern_mismatch", "string_too_long", "string_too_short",
-        "string_type", "too_long", "too_short", "union_tag_not_found", "value_error",
-    }
-)  # fmt: skip
-
-
-def reason_of(error: Mapping[str, Any]) -> str:
-    """Return why a Pydantic error happened, without the input or its context."""
-    if error["type"] == "missing":
-        return "is required"
-    if error["type"] == "extra_forbidden":
-        return "is not a known member"
-    if error["type"] in _QUIET_ERRORS:
-        return str(error["msg"]).removeprefix("Value error, ")
-    return f"is not valid ({error['type'].replace('_', ' ')})"
-
-
-def problem_of_validation(found: RequestValidationError) -> Problem:
-    """Return the problem for what FastAPI could not validate: 400 for parameters, 422 for bodies."""
-    errors = found.errors()
-    if any(each["type"] == "json_invalid" for each in errors):
-        return MalformedBody("The body is not JSON.")
-    for each in errors:
-        place, *path = each["loc"] or ("body",)
-        if place != "body":
-            name = json_pointer(path)[1:]
-            return InvalidParameter(f"{name}: {reason_of(each)}", parameter=name)
-    listed = [
-        BodyError(pointer=json_pointer(each["loc"][1:]), reason=reason_of(each))
-        for each in errors
-    ]
-    return InvalidBody(errors=listed)
-
-
-_BY_STATUS: Mapping[int, type[Problem]] = {
-    400: MalformedBody,
-    401: Unauthenticated,
-    403: Forbidden,
-    404: NotFound,
-    405: MethodNotAllowed,
-    406: NotAcceptable,
-    413: BodyTooLarge,
-    415: UnsupportedMedia,
-}
-
-
-def request_id_of(request: Request) -> str | None:
-    """Return the id the gate gave to this request."""
-    found = getattr(request.state, "request_id", None)
-    return found if isinstance(found, str) else None
-
-
-def _on_problem(request: Request, error: Exception) -> Response:
-    assert isinstance(error, Problem)  # noqa: S101 - registered for this type only
-    return error.response(request_id_of(request))
-
-
-def _on_validation(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)  # noqa: S101 - as above
-    return problem_of_validation(error).response(request_id_of(request))
-
-
-def _on_http(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)  # noqa: S101 - as above
-    problem = _BY_STATUS.get(error.status_code, ServerFault)()
-    response = problem.response(request_id_of(request))
-    if error.headers and "Allow" in error.headers:
-        response.headers["allow"] = error.headers["Allow"]
-    return response
-
-
-def problem_of_fault(error: BaseException, request_id: str | None) -> Problem:
-    """Return the problem for an unexpected exception and log where it arose.
-
-    The log names the class of the exception and the innermost lines of our code, never its
-    message: drivers put values into messages.
-    """
-    where: list[str] = []
-    trace = error.__traceback__
-    while trace is not None:
-        code = trace.tb_frame.f_code
-        where.append(f"{code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}")
-        trace = trace.tb_next
-    _log.error(
-        "request %s failed: %s at %s", request_id, type(error).__name__, " < ".join(where[-6:])
-    )
-    return ServerFault()
-
-
-def install(app: FastAPI) -> None:
-    """Make `app` answer every error as a problem."""
-    app.add_exception_handler(Problem, _on_problem)
-    app.add_exception_handler(RequestValidationError, _on_validation)
-    app.add_exception_handler(HTTPException, _on_http)

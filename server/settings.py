@@ -10,7 +10,10 @@ MEBIBYTE = 1024 * 1024
 
 
 class Limits(BaseSettings):
-    """What one request may cost. Beyond a limit the answer is a 4xx problem, never a slow death."""
+    """What one request may cost.
+
+    Beyond a limit the answer is a 4xx problem, never a slow death.
+    """
 
     model_config = SettingsConfigDict(env_prefix="JINGWEI_LIMIT_", extra="ignore", frozen=True)
 

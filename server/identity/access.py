@@ -41,7 +41,7 @@ async def identify(request: Request, store: StoreDep, now: Now) -> Principal:
     """Return who holds the request's token.
 
     Raises:
-        Unauthenticated: if the token is unknown, expired or revoked, or its account is not active.
+        Unauthenticated: if the token is unknown, expired or revoked, or its account inactive.
     """
     hashed = token_hash(bearer_of(request))
     principal = await store.read(lambda db: principal_of(db, hashed=hashed, now_ms=now))

@@ -14,7 +14,10 @@ class Role(StrEnum):
 
 
 class DeviceStatus(StrEnum):
-    """Whether a device's word counts: revoked and flagged devices are heard but not believed."""
+    """Whether a device's word counts.
+
+    Revoked and flagged devices are heard but not believed.
+    """
 
     ACTIVE = "active"
     REVOKED = "revoked"

@@ -111,7 +111,9 @@ def account_with_login(db: Connection, login: str) -> RowMapping | None:
 def create_account(
     db: Connection, *, login: str, role: Role, area_code: str, now_ms: int
 ) -> str:
-    """Create an account and return its id; a worker is assigned to the area from `now_ms` on.
+    """Create an account and return its id.
+
+    A worker is assigned to the area from `now_ms` on.
 
     Raises:
         NotFound: if no area has this code.

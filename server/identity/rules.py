@@ -1,4 +1,7 @@
-"""Who may do what with devices. Every condition stands on a line of its own; the default is no."""
+"""Who may do what with devices.
+
+Every condition stands on a line of its own; the default is no.
+"""
 
 from server.identity.principal import Principal, Role
 
@@ -7,7 +10,7 @@ SUPERVISING = (Role.DISPATCHER, Role.ADMIN)
 
 
 def may_revoke(principal: Principal, *, owner: str, area_no: int) -> bool:
-    """Say whether `principal` may revoke a device of `owner`, whose area number is `area_no`."""
+    """Say whether `principal` may revoke a device of `owner`, who belongs to `area_no`."""
     if principal.device is not None:
         return False
     if owner == principal.account:

@@ -1,0 +1,97 @@
+"""The only place where the parts become one application."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.routing import APIRoute
+
+from server.api import ROUTERS
+from server.db.store import Store, StoreBusy, open_store
+from server.gate import Gate
+from server.notify import Wakeups, open_wakeups
+from server.problem_answers import install, request_id_of
+from server.problems import DEFAULT_RESPONSES, PROBLEM_SCHEMA, ServiceUnavailable
+from server.settings import Settings
+
+VERSION = "0.1.0"
+DESCRIPTION = """Community grid management: grid polygons, a household registry, offline sync.
+
+Send `Authorization: Bearer <token>`; every answer that is not a success is an RFC 9457 problem
+whose `type` is explained at `/problems`. Times ending in `_ms` are milliseconds since 1970 UTC.
+"""
+
+
+@asynccontextmanager
+async def _running(app: FastAPI) -> AsyncIterator[None]:
+    """Open what `create_app` was not given, and close only that."""
+    settings: Settings = app.state.settings
+    opened = getattr(app.state, "store", None) is None
+    if opened:
+        app.state.store = open_store(settings.database_url)
+    wakeups: Wakeups = app.state.wakeups
+    await wakeups.start()
+    try:
+        yield
+    finally:
+        await wakeups.close()
+        if opened:
+            await app.state.store.close()
+
+
+async def _on_busy(request: Request, error: Exception) -> Response:
+    del error
+    return ServiceUnavailable().response(request_id_of(request))
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name
+
+
+def create_app(settings: Settings | None = None, *, store: Store | None = None) -> FastAPI:
+    """Return the application.
+
+    Args:
+        settings: read from the environment if not given.
+        store: an open store to use; the caller closes it. Without one the application opens
+            `settings.database_url` when it starts and closes it when it stops.
+    """
+    settings = settings or Settings()
+    app = FastAPI(
+        title="jingwei",
+        version=VERSION,
+        description=DESCRIPTION,
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        lifespan=_running,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        responses=DEFAULT_RESPONSES,
+        generate_unique_id_function=_operation_id,
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+    )
+    app.state.settings = settings
+    app.state.store = store
+    app.state.wakeups = open_wakeups(settings.redis_url, deployment=settings.deployment)
+    install(app)
+    app.add_exception_handler(StoreBusy, _on_busy)
+    app.add_middleware(Gate, limits=settings.limits, hsts=settings.hsts)
+    for router in ROUTERS:
+        app.include_router(router)
+    _describe(app)
+    return app
+
+
+def _describe(app: FastAPI) -> None:
+    """Add to the OpenAPI document what FastAPI cannot know: the problem schema."""
+    plain = app.openapi
+
+    def document() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            found = plain()
+            parts = found.setdefault("components", {})
+            parts.setdefault("schemas", {})["Problem"] = dict(PROBLEM_SCHEMA)
+        return app.openapi_schema or found
+
+    app.openapi = document  # type: ignore[method-assign]  # FastAPI's documented way

@@ -1,0 +1,131 @@
+"""How errors become problems: what Pydantic, Starlette and our own code raise, and the rest."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any, cast
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException  # noqa: TID251 - to catch it, not to raise it
+
+from server.problems import (
+    BodyError,
+    BodyTooLarge,
+    Forbidden,
+    InvalidBody,
+    InvalidParameter,
+    MalformedBody,
+    MethodNotAllowed,
+    NotAcceptable,
+    NotFound,
+    Problem,
+    ServerFault,
+    Unauthenticated,
+    UnsupportedMedia,
+    json_pointer,
+)
+
+_log = logging.getLogger("jingwei.problems")
+
+# Messages of these Pydantic errors are made from the schema alone; others may quote the input.
+_QUIET_ERRORS = frozenset(
+    {
+        "bool_type", "dict_type", "enum", "extra_forbidden", "finite_number", "float_type",
+        "greater_than", "greater_than_equal", "int_type", "less_than", "less_than_equal",
+        "list_type", "literal_error", "missing", "model_attributes_type", "model_type",
+        "multiple_of", "string_pattern_mismatch", "string_too_long", "string_too_short",
+        "string_type", "too_long", "too_short", "union_tag_not_found", "value_error",
+    }
+)  # fmt: skip
+
+
+def reason_of(error: Mapping[str, Any]) -> str:
+    """Return why a Pydantic error happened, without the input or its context."""
+    if error["type"] == "missing":
+        return "is required"
+    if error["type"] == "extra_forbidden":
+        return "is not a known member"
+    if error["type"] in _QUIET_ERRORS:
+        return str(error["msg"]).removeprefix("Value error, ")
+    return f"is not valid ({error['type'].replace('_', ' ')})"
+
+
+def problem_of_validation(found: RequestValidationError) -> Problem:
+    """Return the problem for what FastAPI could not validate.
+
+    400 for parameters, 422 for bodies.
+    """
+    errors = found.errors()
+    if any(each["type"] == "json_invalid" for each in errors):
+        return MalformedBody("The body is not JSON.")
+    for each in errors:
+        place, *path = each["loc"] or ("body",)
+        if place != "body":
+            name = json_pointer(path)[1:]
+            return InvalidParameter(f"{name}: {reason_of(each)}", parameter=name)
+    listed = [
+        BodyError(pointer=json_pointer(each["loc"][1:]), reason=reason_of(each))
+        for each in errors
+    ]
+    return InvalidBody(errors=listed)
+
+
+_BY_STATUS: Mapping[int, type[Problem]] = {
+    400: MalformedBody,
+    401: Unauthenticated,
+    403: Forbidden,
+    404: NotFound,
+    405: MethodNotAllowed,
+    406: NotAcceptable,
+    413: BodyTooLarge,
+    415: UnsupportedMedia,
+}
+
+
+def request_id_of(request: Request) -> str | None:
+    """Return the id the gate gave to this request."""
+    found = getattr(request.state, "request_id", None)
+    return found if isinstance(found, str) else None
+
+
+def _on_problem(request: Request, error: Exception) -> Response:
+    return cast("Problem", error).response(request_id_of(request))
+
+
+def _on_validation(request: Request, error: Exception) -> Response:
+    found = cast("RequestValidationError", error)
+    return problem_of_validation(found).response(request_id_of(request))
+
+
+def _on_http(request: Request, error: Exception) -> Response:
+    refused = cast("HTTPException", error)
+    problem = _BY_STATUS.get(refused.status_code, ServerFault)()
+    response = problem.response(request_id_of(request))
+    if refused.headers and "Allow" in refused.headers:
+        response.headers["allow"] = refused.headers["Allow"]
+    return response
+
+
+def problem_of_fault(error: BaseException, request_id: str | None) -> Problem:
+    """Return the problem for an unexpected exception and log where it arose.
+
+    The log names the class of the exception and the innermost lines of our code, never its
+    message: drivers put values into messages.
+    """
+    where: list[str] = []
+    trace = error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        where.append(f"{code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}")
+        trace = trace.tb_next
+    _log.error(
+        "request %s failed: %s at %s", request_id, type(error).__name__, " < ".join(where[-6:])
+    )
+    return ServerFault()
+
+
+def install(app: FastAPI) -> None:
+    """Make `app` answer every error as a problem."""
+    app.add_exception_handler(Problem, _on_problem)
+    app.add_exception_handler(RequestValidationError, _on_validation)
+    app.add_exception_handler(HTTPException, _on_http)
