@@ -1,0 +1,214 @@
+"""Set-based reads and writes: one statement for many rows, on both databases.
+
+PostgreSQL gets one array per column (`unnest`), SQLite one `executemany`. The SQL of a shape is
+built once. Rows of one call have the same columns.
+"""
+
+import json
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+
+import shapely
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    ColumnElement,
+    Connection,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    any_,
+    bindparam,
+    func,
+    select,
+)
+from sqlalchemy.types import TypeEngine
+
+from server.db import gpkgblob
+from server.db.types import Geometry4326, Id
+
+ROWS_MAX: Final = 10_000
+_SHAPES_CACHED: Final = 512
+_POSTGRES_TYPES: Final = (
+    (Id, "uuid"),
+    (Geometry4326, "bytea"),
+    (String, "text"),
+    (BigInteger, "bigint"),
+    (Integer, "integer"),
+    (Boolean, "boolean"),
+    (LargeBinary, "bytea"),
+)
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+def among(
+    db: Connection, column: ColumnElement[Any], values: Collection[Any]
+) -> ColumnElement[bool]:
+    """Return the condition that `column` is one of `values`, one bind whatever their number."""
+    if db.dialect.name == "postgresql":
+        array = bindparam(None, list(values), type_=ARRAY(column.type), unique=True)
+        return column == any_(array)
+    listed = func.json_each(json.dumps(list(values))).table_valued("value")
+    return column.in_(select(listed.c.value))
+
+
+def upsert(
+    db: Connection,
+    table: Table,
+    rows: Rows,
+    *,
+    key: tuple[str, ...],
+    update: tuple[str, ...] | None,
+) -> None:
+    """Insert `rows`; where a row with the same `key` exists, set its `update` columns.
+
+    With `update=None` an existing row is an error (`IntegrityError`); with `update=()` it is
+    left alone. Rows are written in order of their key, so that concurrent callers cannot
+    deadlock. Geometry columns take shapely geometries.
+
+    Raises:
+        ValueError: if two rows have the same key, or there are more than `ROWS_MAX`.
+    """
+    _write(db, table, rows, key=key, update=update)
+
+
+def insert_new(db: Connection, table: Table, rows: Rows, key: tuple[str, ...]) -> int:
+    """Insert the rows whose `key` does not exist yet and return how many those were."""
+    return _write(db, table, rows, key=key, update=())
+
+
+def _write(
+    db: Connection,
+    table: Table,
+    rows: Rows,
+    *,
+    key: tuple[str, ...],
+    update: tuple[str, ...] | None,
+) -> int:
+    if not rows:
+        return 0
+    if len(rows) > ROWS_MAX:
+        raise ValueError(f"at most {ROWS_MAX} rows at a time")
+    ordered = _in_key_order(rows, key)
+    columns = tuple(rows[0])
+    if db.dialect.name == "postgresql":
+        shape = _postgres_shape(table, columns, key, update)
+        values = _columnwise(shape, columns, ordered)
+        return db.exec_driver_sql(shape.sql, values).rowcount
+    shape = _sqlite_shape(table, columns, key, update)
+    return db.exec_driver_sql(shape.sql, _rowwise(shape, columns, ordered)).rowcount
+
+
+def _in_key_order(rows: Rows, key: tuple[str, ...]) -> Rows:
+    keyed = {tuple(row[name] for name in key): row for row in rows}
+    if len(keyed) != len(rows):
+        raise ValueError("two rows have the same key")
+    return [keyed[each] for each in sorted(keyed)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shape:
+    """SQL for one set of columns; `encoders` by column position, for those that need one."""
+
+    sql: str
+    encoders: tuple[tuple[int, Callable[[Any], Any]], ...]
+
+
+def _columnwise(shape: _Shape, columns: tuple[str, ...], rows: Rows) -> tuple[Any, ...]:
+    values = [[row[name] for row in rows] for name in columns]
+    for position, encode in shape.encoders:
+        values[position] = [None if each is None else encode(each) for each in values[position]]
+    return tuple(values)
+
+
+def _rowwise(shape: _Shape, columns: tuple[str, ...], rows: Rows) -> list[tuple[Any, ...]]:
+    if not shape.encoders:
+        return [tuple(row[name] for name in columns) for row in rows]
+    encoders = {columns[position]: encode for position, encode in shape.encoders}
+    return [
+        tuple(
+            encoders[name](row[name])
+            if name in encoders and row[name] is not None
+            else row[name]
+            for name in columns
+        )
+        for row in rows
+    ]
+
+
+@lru_cache(maxsize=_SHAPES_CACHED)
+def _postgres_shape(
+    table: Table,
+    columns: tuple[str, ...],
+    key: tuple[str, ...],
+    update: tuple[str, ...] | None,
+) -> _Shape:
+    kinds = [table.c[name].type for name in columns]
+    arrays = [
+        f"${place}::{_postgres_type(kind)}[]" for place, kind in enumerate(kinds, start=1)
+    ]
+    picked = [
+        f"ST_GeomFromWKB({name}, {gpkgblob.SRID})" if isinstance(kind, Geometry4326) else name
+        for name, kind in zip(_quoted(columns), kinds, strict=True)
+    ]
+    listed = ", ".join(_quoted(columns))
+    sql = (
+        f"INSERT INTO {_name(table.name)} ({listed}) SELECT {', '.join(picked)} "  # noqa: S608
+        f"FROM unnest({', '.join(arrays)}) AS given({listed})"
+    )
+    encoders = tuple(
+        (place, _wkb) for place, kind in enumerate(kinds) if isinstance(kind, Geometry4326)
+    )
+    return _Shape(sql=sql + _on_conflict(key, update), encoders=encoders)
+
+
+@lru_cache(maxsize=_SHAPES_CACHED)
+def _sqlite_shape(
+    table: Table,
+    columns: tuple[str, ...],
+    key: tuple[str, ...],
+    update: tuple[str, ...] | None,
+) -> _Shape:
+    marks = ", ".join("?" * len(columns))
+    listed = ", ".join(_quoted(columns))
+    sql = f"INSERT INTO {_name(table.name)} ({listed}) VALUES ({marks})"  # noqa: S608
+    encoders = tuple(
+        (place, gpkgblob.encode)
+        for place, name in enumerate(columns)
+        if isinstance(table.c[name].type, Geometry4326)
+    )
+    return _Shape(sql=sql + _on_conflict(key, update), encoders=encoders)
+
+
+def _on_conflict(key: tuple[str, ...], update: tuple[str, ...] | None) -> str:
+    if update is None:
+        return ""
+    target = f" ON CONFLICT ({', '.join(_quoted(key))}) DO "
+    if not update:
+        return target + "NOTHING"
+    return target + "UPDATE SET " + ", ".join(f"{n} = excluded.{n}" for n in _quoted(update))
+
+
+def _postgres_type(kind: TypeEngine[Any]) -> str:
+    for known, name in _POSTGRES_TYPES:
+        if isinstance(kind, known):
+            return name
+    raise TypeError(f"no array type for {kind!r}")
+
+
+def _quoted(names: Sequence[str]) -> list[str]:
+    return [_name(name) for name in names]
+
+
+def _name(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _wkb(geometry: Any) -> bytes:
+    wkb: bytes = shapely.to_wkb(geometry, output_dimension=2)
+    return wkb

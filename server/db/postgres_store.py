@@ -1,0 +1,185 @@
+"""The production store: PostgreSQL with PostGIS through asyncpg.
+
+Whatever the server or the network does (restart, fail-over, full disk, too many connections)
+arrives at the caller as `StoreBusy`. A pooled connection that died while idle is noticed on its
+first statement, the pool is renewed and the work runs again; nothing was stored then. A
+connection lost during COMMIT is not tried again here: only the caller knows how to ask twice.
+"""
+
+import asyncio
+import os
+from typing import Final
+
+import asyncpg
+from sqlalchemy import URL, Connection
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from typing_extensions import override
+
+from server.db.store import LostRace, Store, StoreBusy, T, Work, touched_by
+
+STATEMENT_MS: Final = 5_000
+LOCK_MS: Final = 2_000
+IDLE_IN_TRANSACTION_MS: Final = 10_000
+POOL_WAIT_S: Final = 1.0
+CONNECT_S: Final = 3.0
+POOL_PER_CORE: Final = 2
+_STATEMENTS_CACHED: Final = 512
+_SAFE_SETTINGS: Final = ("fsync", "full_page_writes", "synchronous_commit")
+_LOST_RACE: Final = frozenset({"40001", "40P01"})
+_BUSY_STATES: Final = {"55P03": "locked", "57014": "timeout", "25P03": "timeout"}
+_BUSY_CLASSES: Final = {"08": "unreachable", "53": "full", "57": "unreachable", "58": "full"}
+
+
+class UnsafeStore(Exception):  # noqa: N818 - a refusal to start
+    """The PostgreSQL server could lose acknowledged work in a crash; `settings` names why."""
+
+    def __init__(self, settings: list[str]) -> None:
+        super().__init__("PostgreSQL must not run with these off: " + ", ".join(settings))
+        self.settings = settings
+
+
+def unsafe_settings(db: Connection) -> list[str]:
+    """Return the server settings with which an acknowledged commit could be lost; sorted."""
+    if db.dialect.name != "postgresql":
+        return []
+    query = "SELECT name FROM pg_settings WHERE name = ANY($1::text[]) AND setting = 'off'"
+    rows = db.exec_driver_sql(query + " ORDER BY name", (list(_SAFE_SETTINGS),))
+    return [str(row[0]) for row in rows]
+
+
+class PostgresStore(Store):
+    """A PostgreSQL database behind a pool of asyncpg connections."""
+
+    dialect = "postgresql"
+
+    def __init__(
+        self, url: URL, *, pool: int | None = None, allow_unsafe: bool = False
+    ) -> None:
+        super().__init__(url)
+        self._engine = postgres_engine(url, pool=pool)
+        self._snapshots = self._engine.execution_options(
+            isolation_level="REPEATABLE READ", postgresql_readonly=True
+        )
+        self._checked = allow_unsafe
+
+    @override
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._engine.dispose()
+
+    @override
+    async def _write_once(
+        self, work: Work[T], timeout_ms: int | None
+    ) -> tuple[T, frozenset[str]]:
+        db = await self._connected(self._engine)
+        try:
+            answer, touched = await _run(db, work, timeout_ms)
+            try:
+                await db.commit()
+            except (DBAPIError, TimeoutError, OSError) as error:
+                raise _after_commit(error) from error
+            return answer, touched
+        finally:
+            await _given_back(db)
+
+    @override
+    async def _read_once(self, work: Work[T], timeout_ms: int | None) -> T:
+        db = await self._connected(self._snapshots)
+        try:
+            answer, _ = await _run(db, work, timeout_ms)
+            return answer
+        finally:
+            await _given_back(db)
+
+    async def _connected(self, engine: AsyncEngine) -> AsyncConnection:
+        try:
+            db = await engine.connect()
+        except PoolTimeout as error:
+            raise StoreBusy("pool") from error
+        except (DBAPIError, asyncpg.PostgresError, TimeoutError, OSError) as error:
+            raise StoreBusy("unreachable") from error
+        if not self._checked:
+            await self._refuse_unsafe(db)
+        return db
+
+    async def _refuse_unsafe(self, db: AsyncConnection) -> None:
+        try:
+            found, _ = await _run(db, unsafe_settings, None)
+            await db.rollback()
+        except BaseException:
+            await _given_back(db)
+            raise
+        if found:
+            await _given_back(db)
+            raise UnsafeStore(found)
+        self._checked = True
+
+
+def postgres_engine(url: URL, *, pool: int | None = None) -> AsyncEngine:
+    """Return an engine with this product's limits on waiting, for `url` normalised."""
+    return create_async_engine(
+        url,
+        pool_size=pool or POOL_PER_CORE * (os.cpu_count() or 1),
+        max_overflow=0,
+        pool_timeout=POOL_WAIT_S,
+        pool_use_lifo=True,
+        connect_args={
+            "timeout": CONNECT_S,
+            "prepared_statement_cache_size": _STATEMENTS_CACHED,
+            "server_settings": {
+                "application_name": "jingwei",
+                "timezone": "UTC",
+                "jit": "off",
+                "statement_timeout": str(STATEMENT_MS),
+                "lock_timeout": str(LOCK_MS),
+                "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_MS),
+            },
+        },
+    )
+
+
+async def _run(
+    db: AsyncConnection, work: Work[T], timeout_ms: int | None
+) -> tuple[T, frozenset[str]]:
+    """Run `work` on an open connection; translate what the database did to it."""
+
+    def inside(connection: Connection) -> tuple[T, frozenset[str]]:
+        touched_by(connection)
+        if timeout_ms is not None:
+            connection.exec_driver_sql(f"SET LOCAL statement_timeout = {int(timeout_ms)}")
+        answer = work(connection)
+        return answer, touched_by(connection)
+
+    try:
+        return await db.run_sync(inside)
+    except DBAPIError as error:
+        raise _translated(error) from error
+    except OSError as error:
+        raise StoreBusy("unreachable") from error
+
+
+async def _given_back(db: AsyncConnection) -> None:
+    """Roll back what is open and return the connection, also when the caller is cancelled."""
+    await asyncio.shield(db.close())
+
+
+def _state(error: DBAPIError) -> str:
+    return str(getattr(error.orig, "sqlstate", None) or "")
+
+
+def _translated(error: DBAPIError) -> Exception:
+    """Return what the caller shall see; anything that is not about load stays as it is."""
+    state = _state(error)
+    if state in _LOST_RACE or error.connection_invalidated:
+        return LostRace(state or "connection")
+    reason = _BUSY_STATES.get(state) or _BUSY_CLASSES.get(state[:2])
+    return error if reason is None else StoreBusy(reason)
+
+
+def _after_commit(error: Exception) -> Exception:
+    """A commit that failed by a rule was not stored; one that lost its connection may be."""
+    if isinstance(error, DBAPIError) and not error.connection_invalidated:
+        return _translated(error)
+    return StoreBusy("unreachable")

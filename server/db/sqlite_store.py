@@ -1,0 +1,158 @@
+"""The embedded store: one SQLite file, which is a GeoPackage at the same time.
+
+One thread writes, because SQLite has one writer anyway and a queue in front of it never sees
+"database is locked"; a few threads read snapshots beside it (WAL). Other processes (the command
+line, QGIS) may open the same file: then a write waits `BUSY_MS` for the lock, is tried again,
+and ends as `StoreBusy`.
+"""
+
+import asyncio
+import os
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from typing_extensions import override
+
+from server.db.sqlfunctions import register_functions
+from server.db.store import LostRace, Store, StoreBusy, T, Work, sqlite_path, touched_by
+
+BUSY_MS: Final = 2_000
+QUEUE_MAX: Final = 64
+READERS_MAX: Final = 4
+_STATEMENTS_CACHED: Final = 256
+_PRIMARY: Final = 0xFF
+_BUSY_REASONS: Final = {
+    sqlite3.SQLITE_FULL: "full",
+    sqlite3.SQLITE_IOERR: "unreachable",
+    sqlite3.SQLITE_CANTOPEN: "unreachable",
+}
+
+
+class SqliteStore(Store):
+    """A SQLite file behind one writer thread and a few reader threads."""
+
+    dialect = "sqlite"
+
+    def __init__(self, url: URL, *, readers: int | None = None) -> None:
+        super().__init__(url)
+        count = readers or min(READERS_MAX, os.cpu_count() or 1)
+        self._writer = sqlite_engine(url, begin="BEGIN IMMEDIATE", pool_size=1)
+        self._readers = sqlite_engine(url, begin="BEGIN", pool_size=count, query_only=True)
+        self._writing = ThreadPoolExecutor(1, thread_name_prefix="jingwei-writer")
+        self._reading = ThreadPoolExecutor(count, thread_name_prefix="jingwei-reader")
+        self._queued = 0
+
+    @override
+    async def close(self) -> None:
+        """Let queued work finish, then close the file."""
+        for threads in (self._writing, self._reading):
+            await asyncio.to_thread(threads.shutdown)
+        self._writer.dispose()
+        self._readers.dispose()
+
+    @override
+    async def _write_once(
+        self, work: Work[T], timeout_ms: int | None
+    ) -> tuple[T, frozenset[str]]:
+        # A caller that is cancelled while its work runs loses the answer, not the transaction:
+        # the thread always finishes with COMMIT or ROLLBACK, and the writer stays usable.
+        if self._queued >= QUEUE_MAX:
+            raise StoreBusy("queue")
+        future = self._writing.submit(_write, self._writer, work)
+        self._queued += 1
+        loop = asyncio.get_running_loop()
+        future.add_done_callback(lambda _: loop.call_soon_threadsafe(self._left))
+        return await asyncio.wrap_future(future)
+
+    @override
+    async def _read_once(self, work: Work[T], timeout_ms: int | None) -> T:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._reading, _read, self._readers, work)
+
+    def _left(self) -> None:
+        self._queued -= 1
+
+
+def sqlite_engine(
+    url: URL, *, begin: str, pool_size: int = 1, query_only: bool = False
+) -> Engine:
+    """Return an engine whose connections are GeoPackage-aware and begin with `begin`.
+
+    The driver's own transaction control (it begins late and never for SELECT) is switched off:
+    SQLAlchemy's begin event sends `begin`, its commit and rollback end the transaction.
+    """
+    sqlite_path(url).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=BUSY_MS / 1000,
+        connect_args={
+            "timeout": BUSY_MS / 1000,
+            "check_same_thread": False,
+            "cached_statements": _STATEMENTS_CACHED,
+        },
+    )
+
+    @event.listens_for(engine, "connect")
+    def _connected(raw: sqlite3.Connection, _record: Any) -> None:
+        prepare_connection(raw, query_only=query_only)
+
+    @event.listens_for(engine, "begin")
+    def _begun(db: Connection) -> None:
+        db.exec_driver_sql(begin)
+
+    return engine
+
+
+def prepare_connection(raw: sqlite3.Connection, *, query_only: bool = False) -> None:
+    """Set what every connection to the file needs: WAL, durable commits, keys, functions."""
+    raw.isolation_level = None
+    raw.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+    raw.execute("PRAGMA journal_mode = WAL")
+    raw.execute("PRAGMA synchronous = FULL")
+    raw.execute("PRAGMA foreign_keys = ON")
+    raw.execute("PRAGMA temp_store = MEMORY")
+    raw.execute("PRAGMA cache_size = -16000")
+    register_functions(raw)
+    if query_only:
+        raw.execute("PRAGMA query_only = ON")
+
+
+def _write(engine: Engine, work: Work[T]) -> tuple[T, frozenset[str]]:
+    try:
+        with engine.connect() as db:
+            touched_by(db)
+            with db.begin():
+                answer = work(db)
+            return answer, touched_by(db)
+    except DBAPIError as error:
+        raise _translated(error) from error
+    except PoolTimeout as error:
+        raise StoreBusy("pool") from error
+
+
+def _read(engine: Engine, work: Work[T]) -> T:
+    try:
+        with engine.begin() as db:
+            return work(db)
+    except DBAPIError as error:
+        raise _translated(error) from error
+    except PoolTimeout as error:
+        raise StoreBusy("pool") from error
+
+
+def _translated(error: DBAPIError) -> Exception:
+    """Return what the caller shall see; anything that is not about load stays as it is."""
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    if not isinstance(code, int):
+        return error
+    primary = code & _PRIMARY
+    if primary in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+        return LostRace("locked")
+    reason = _BUSY_REASONS.get(primary)
+    return error if reason is None else StoreBusy(reason)

@@ -1,0 +1,63 @@
+"""All tables. `Account.__table__` is the SQLAlchemy table, `METADATA` the schema as a whole.
+
+The same classes describe PostgreSQL and SQLite; migrations build both and a test compares.
+"""
+
+from typing import Final
+
+from sqlalchemy import MetaData
+
+from server.db.tables.casework import Claim, Incident, Note, Report, Task
+from server.db.tables.columns import Base
+from server.db.tables.identity import Account, Area, Assignment, Device, Incarnation, Token
+from server.db.tables.registry import Dwelling, EventClass, Grid, Household, Resident, Visit
+from server.db.tables.replication import (
+    OUTCOMES,
+    Bucket,
+    BucketExit,
+    Conflict,
+    Counter,
+    MutationRow,
+    RecordRow,
+)
+
+METADATA: Final[MetaData] = Base.metadata
+FEATURE_TABLES: Final = {
+    "grid": "MULTIPOLYGON",
+    "dwelling": "POINT",
+    "report": "POINT",
+    "incident": "POINT",
+    "task": "POINT",
+    "claim": "POINT",
+}
+"""Tables with a `geom` column and the kind of geometry it holds."""
+
+__all__ = [
+    "FEATURE_TABLES",
+    "METADATA",
+    "OUTCOMES",
+    "Account",
+    "Area",
+    "Assignment",
+    "Base",
+    "Bucket",
+    "BucketExit",
+    "Claim",
+    "Conflict",
+    "Counter",
+    "Device",
+    "Dwelling",
+    "EventClass",
+    "Grid",
+    "Household",
+    "Incarnation",
+    "Incident",
+    "MutationRow",
+    "Note",
+    "RecordRow",
+    "Report",
+    "Resident",
+    "Task",
+    "Token",
+    "Visit",
+]

@@ -1,0 +1,124 @@
+"""Who may do what where: accounts, tokens, devices, the area tree, assignments."""
+
+from sqlalchemy import ForeignKeyConstraint, Index, UniqueConstraint
+
+from server.db.tables.columns import Base, big, check, flag, ident, one_of, string
+
+
+class Incarnation(Base, table=True):
+    """One life of this store; the newest row counts. A restore from backup adds one."""
+
+    __tablename__ = "incarnation"
+
+    id: str = ident(key=True)
+    created_ms: int = big()
+
+
+class Area(Base, table=True):
+    """A node of the area tree. Its subtree is every area whose `lo` lies in `[lo, hi]`."""
+
+    __tablename__ = "area"
+    __table_args__ = (
+        UniqueConstraint("code"),
+        UniqueConstraint("lo"),
+        ForeignKeyConstraint(["parent_id"], ["area.id"]),
+        Index(None, "parent_id"),
+        check("level", "level BETWEEN 1 AND 5"),
+        check("interval", "lo <= hi"),
+    )
+
+    id: str = ident(key=True)
+    code: str = string()
+    name: str = string()
+    level: int = big()
+    parent_id: str | None = ident(null=True)
+    lo: int = big()
+    hi: int = big()
+
+
+class Account(Base, table=True):
+    """A person or program that may sign in; `area_id` is the top of what it may see."""
+
+    __tablename__ = "account"
+    __table_args__ = (
+        UniqueConstraint("login"),
+        ForeignKeyConstraint(["area_id"], ["area.id"]),
+        one_of("role", "worker", "dispatcher", "analyst", "admin"),
+    )
+
+    id: str = ident(key=True)
+    login: str = string()
+    role: str = string()
+    area_id: str | None = ident(null=True)
+    active: bool = flag()
+    created_ms: int = big()
+
+
+class Device(Base, table=True):
+    """An enrolled phone, or the console (`console`) through which an account writes by API.
+
+    Its mutations are settled without a gap up to `settled_through`; `last_n` is the highest n
+    the phone ever allocated. `lease` is the token of its last reply.
+    """
+
+    __tablename__ = "device"
+    __table_args__ = (
+        ForeignKeyConstraint(["account_id"], ["account.id"]),
+        Index(None, "account_id"),
+        one_of("status", "active", "revoked", "flagged"),
+        check("settled", "settled_through >= 0 AND last_n >= 0"),
+    )
+
+    id: str = ident(key=True)
+    account_id: str = ident()
+    console: bool = flag()
+    name: str = string()
+    status: str = string()
+    settled_through: int = big()
+    last_n: int = big()
+    last_at_ms: int = big()
+    last_contact_ms: int | None = big(null=True)
+    offset_ms: int | None = big(null=True)
+    lease: str | None = string(null=True)
+    lease_previous: str | None = string(null=True)
+    app_version: str | None = string(null=True)
+    created_ms: int = big()
+
+
+class Token(Base, table=True):
+    """A bearer token, known only by the hexadecimal SHA-256 of its text."""
+
+    __tablename__ = "token"
+    __table_args__ = (
+        ForeignKeyConstraint(["account_id"], ["account.id"]),
+        ForeignKeyConstraint(["device_id"], ["device.id"]),
+        Index(None, "account_id"),
+        Index(None, "device_id"),
+        check("hash", "length(hash) = 64"),
+    )
+
+    hash: str = string(key=True)
+    account_id: str = ident()
+    device_id: str | None = ident(null=True)
+    created_ms: int = big()
+    expires_ms: int | None = big(null=True)
+    revoked_ms: int | None = big(null=True)
+
+
+class Assignment(Base, table=True):
+    """An area held by an account for a time. Append-only: an end is set once, never moved."""
+
+    __tablename__ = "assignment"
+    __table_args__ = (
+        ForeignKeyConstraint(["account_id"], ["account.id"]),
+        ForeignKeyConstraint(["area_id"], ["area.id"]),
+        Index(None, "account_id", "valid_from_ms"),
+        Index(None, "area_id"),
+        check("valid", "valid_to_ms IS NULL OR valid_to_ms >= valid_from_ms"),
+    )
+
+    id: str = ident(key=True)
+    account_id: str = ident()
+    area_id: str = ident()
+    valid_from_ms: int = big()
+    valid_to_ms: int | None = big(null=True)

@@ -1,0 +1,155 @@
+"""Projections of the registry: grids, dwellings, households, residents, visits, classes.
+
+A projection is written in the transaction that writes its record and can be derived again from
+it. No foreign key ties projections together, because a phone's batch arrives in any order.
+"""
+
+from typing import Any
+
+from sqlalchemy import Index, UniqueConstraint
+
+from server.db.tables.columns import (
+    Base,
+    big,
+    check,
+    flag,
+    ident,
+    row_number,
+    shape,
+    string,
+)
+
+AREA_NO = "area_no"
+
+
+class Projection(Base):
+    """What every projection carries: its record's revision, its place, its times."""
+
+    rev: int = big()
+    grid_id: str | None = ident(null=True)
+    area_no: int = big()
+    created_ms: int = big()
+    updated_ms: int = big()
+
+
+class Feature(Projection):
+    """A projection with a geometry: a feature table of the GeoPackage."""
+
+    id: str = ident()
+
+
+class Grid(Feature, table=True):
+    """A grid polygon as it stands now; `grid_id` is its own id."""
+
+    __tablename__ = "grid"
+    __table_args__ = (
+        UniqueConstraint("id"),
+        Index(None, AREA_NO),
+        Index(None, "code"),
+        check("rev", "rev >= 1"),
+        check("area", "area_m2 >= 0"),
+    )
+
+    fid: int = row_number()
+    code: str = string()
+    name: str = string()
+    community_id: str = ident()
+    area_m2: int = big()
+    valid_from_ms: int | None = big(null=True)
+    geom: Any = shape("MULTIPOLYGON")
+
+
+class Dwelling(Feature, table=True):
+    """A dwelling: an address and a point."""
+
+    __tablename__ = "dwelling"
+    __table_args__ = (
+        UniqueConstraint("id"),
+        Index(None, AREA_NO),
+        Index(None, "grid_id"),
+        Index(None, "code"),
+        check("rev", "rev >= 1"),
+    )
+
+    fid: int = row_number()
+    code: str = string()
+    address: str = string()
+    geom: Any = shape("POINT")
+
+
+class Household(Projection, table=True):
+    """A household living at a dwelling."""
+
+    __tablename__ = "household"
+    __table_args__ = (
+        Index(None, AREA_NO),
+        Index(None, "grid_id"),
+        Index(None, "dwelling_id"),
+        check("rev", "rev >= 1"),
+    )
+
+    id: str = ident(key=True)
+    dwelling_id: str = ident()
+    door: str | None = string(null=True)
+    contact_phone: str | None = string(null=True)
+    size_band: str | None = string(null=True)
+    status: str | None = string(null=True)
+    visit_preference: str | None = string(null=True)
+    last_verified_ms: int | None = big(null=True)
+    languages: str = string()
+
+
+class Resident(Projection, table=True):
+    """A person of a household."""
+
+    __tablename__ = "resident"
+    __table_args__ = (
+        Index(None, AREA_NO),
+        Index(None, "household_id"),
+        check("rev", "rev >= 1"),
+    )
+
+    id: str = ident(key=True)
+    household_id: str = ident()
+    name: str = string()
+    birth_year: int | None = big(null=True)
+    phone: str | None = string(null=True)
+    status: str | None = string(null=True)
+
+
+class Visit(Projection, table=True):
+    """A worker's visit to a household: a fact."""
+
+    __tablename__ = "visit"
+    __table_args__ = (
+        Index(None, AREA_NO),
+        Index(None, "household_id"),
+        check("rev", "rev >= 1"),
+    )
+
+    id: str = ident(key=True)
+    household_id: str = ident()
+    outcome: str = string()
+    text: str | None = string(null=True)
+    visited_at_ms: int | None = big(null=True)
+    visitor_id: str | None = ident(null=True)
+
+
+class EventClass(Projection, table=True):
+    """A class of event from the catalogue; `area_no` is 0, everyone may read it."""
+
+    __tablename__ = "event_class"
+    __table_args__ = (
+        Index(None, "code"),
+        check("rev", "rev >= 1"),
+    )
+
+    id: str = ident(key=True)
+    code: str = string()
+    name: str = string()
+    name_zh: str | None = string(null=True)
+    major: str | None = string(null=True)
+    limit_hours: int | None = big(null=True)
+    duplicate_radius_m: int | None = big(null=True)
+    photo_rule: str | None = string(null=True)
+    active: bool | None = flag(null=True)

@@ -1,0 +1,150 @@
+"""The replication log: mutations, records, the feed of each bucket, conflicts, counters."""
+
+from sqlalchemy import Index
+from sqlalchemy import text as sql
+
+from server.db.tables.columns import Base, big, check, ident, octets, one_of, string
+
+OUTCOMES = (
+    "applied",
+    "merged",
+    "unchanged",
+    "conflict",
+    "recorded",
+    "held",
+    "quarantined",
+    "invalid",
+)
+_OPEN = sql("status = 'open'")
+
+
+class MutationRow(Base, table=True):
+    """One settled mutation, kept for ever: what was asked, when, and what became of it.
+
+    `record_id` and `kind` are NULL when a malformed body did not name them readably.
+    """
+
+    __tablename__ = "mutation"
+    __table_args__ = (
+        Index(None, "record_id"),
+        one_of("outcome", *OUTCOMES),
+        one_of("quality", "exact", "estimated", "clamped"),
+        check("n", "n >= 1"),
+        check("base", "base >= 0"),
+        check("rev", "rev >= 0"),
+    )
+
+    device_id: str = ident(key=True)
+    n: int = big(key=True)
+    record_id: str | None = ident(null=True)
+    kind: str | None = string(null=True)
+    base: int = big()
+    at_ms: int = big()
+    quality: str = string()
+    received_ms: int = big()
+    actor: str | None = ident(null=True)
+    body: bytes = octets()
+    body_hash: str = string()
+    outcome: str = string()
+    code: str | None = string(null=True)
+    field: str | None = string(null=True)
+    rev: int = big()
+
+
+class RecordRow(Base, table=True):
+    """The merged truth of one synced thing, and the exact bytes a phone may hold of it."""
+
+    __tablename__ = "record"
+    __table_args__ = (
+        Index(None, "bucket", "seq"),
+        Index(None, "kind", "id"),
+        check("rev", "rev >= 0"),
+        check("seq", "seq >= 0"),
+    )
+
+    id: str = ident(key=True)
+    kind: str = string()
+    bucket: str = string()
+    area_no: int = big()
+    rev: int = big()
+    seq: int = big()
+    truth: str = string()
+    body: bytes = octets()
+    hash: str = string()
+
+
+class Bucket(Base, table=True):
+    """The head of one bucket's feed; its row lock orders all writers of the bucket."""
+
+    __tablename__ = "bucket"
+    __table_args__ = (
+        check("epoch", "epoch >= 1"),
+        check("seq", "seq >= 0 AND tombstone_floor >= 0 AND tombstone_floor <= seq"),
+        check("count", "count >= 0"),
+        check("digest", "length(digest) = 16"),
+    )
+
+    id: str = string(key=True)
+    epoch: int = big()
+    seq: int = big()
+    digest: str = string()
+    count: int = big()
+    tombstone_floor: int = big()
+
+
+class BucketExit(Base, table=True):
+    """A record that left a bucket: what its phones must drop, at which `seq`, and why."""
+
+    __tablename__ = "bucket_exit"
+    __table_args__ = (
+        Index(None, "bucket", "seq"),
+        one_of("why", "moved", "archived", "erased", "hidden"),
+        check("seq", "seq >= 1"),
+    )
+
+    bucket: str = string(key=True)
+    record_id: str = ident(key=True)
+    seq: int = big()
+    why: str = string()
+    to_bucket: str | None = string(null=True)
+
+
+class Conflict(Base, table=True):
+    """Values of one field that no person has compared yet; at most one open per field."""
+
+    __tablename__ = "conflict"
+    __table_args__ = (
+        Index(
+            "uq_conflict_open",
+            "record_id",
+            "field",
+            unique=True,
+            postgresql_where=_OPEN,
+            sqlite_where=_OPEN,
+        ),
+        Index(None, "status", "area_no"),
+        one_of("status", "open", "resolved", "settled"),
+        check("closed", "(status = 'open') = (closed_ms IS NULL)"),
+    )
+
+    id: str = ident(key=True)
+    record_id: str = ident()
+    kind: str = string()
+    field: str = string()
+    area_no: int = big()
+    choices: str = string()
+    live: str = string()
+    status: str = string()
+    opened_ms: int = big()
+    closed_ms: int | None = big(null=True)
+    closed_by: str | None = ident(null=True)
+    chosen: str | None = string(null=True)
+
+
+class Counter(Base, table=True):
+    """A named number that only grows: case numbers, the version of the grid index."""
+
+    __tablename__ = "counter"
+
+    name: str = string(key=True)
+    value: int = big()
