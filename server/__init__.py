@@ -1,0 +1,1 @@
+"""The shell: HTTP, database, settings and commands around the pure cores `sync` and `geo`."""

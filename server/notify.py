@@ -1,34 +1,66 @@
 """Wake-ups: telling waiting phones that a bucket changed.
 
-A wake-up carries no data and may be lost: who misses one finds the change on the next sync. So
-nothing here may fail a request. Without Redis the wake-ups stay in the process; with it they
-reach every process of a deployment, and while Redis is away it is as if there were none.
+A wake-up carries no data and may be lost: who misses one finds the change on the next sync.
+So nothing here may fail or slow down a request. Without Redis the wake-ups stay in the process;
+with it they reach every process of a deployment, and while it is away it is as without it.
 """
 
 import asyncio
+import logging
 from collections.abc import Iterable
+from contextlib import suppress
+
+from redis.asyncio import Redis
+from redis.asyncio.client import PubSub
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from typing_extensions import override
+
+QUEUE_MAX = 1_000
+BACKOFF_FIRST_S = 0.1
+BACKOFF_MAX_S = 5.0
+REDIS_TIMEOUT_S = 2.0
+PING_AFTER_S = 10.0
+MESSAGE_BUCKETS_MAX = 10_000
+_AWAY = (RedisError, OSError, TimeoutError)
+_log = logging.getLogger("jingwei.notify")
 
 
 class Wakeups:
-    """Wake-ups inside one process; the Redis version builds on it."""
+    """Wake-ups inside one process; the Redis version builds on it.
+
+    `lost` counts the wake-ups that could not be told to other processes.
+    """
 
     def __init__(self) -> None:
         self._waiting: dict[str, set[asyncio.Event]] = {}
         self.lost = 0
+
+    @property
+    def connected(self) -> bool:
+        """Say whether other processes can be reached, if there are any."""
+        return True
 
     async def start(self) -> None:
         """Begin to listen, if there is anything to listen to."""
 
     async def close(self) -> None:
         """Stop listening and wake everybody who still waits."""
-        self._wake(list(self._waiting))
+        self._wake_all()
 
     async def publish(self, buckets: Iterable[str]) -> None:
-        """Say that `buckets` changed. Call it after the commit; it never raises."""
+        """Say that `buckets` changed.
+
+        Call it after the commit. It never raises and never waits for another machine.
+        """
         self._wake(buckets)
 
     async def wait(self, buckets: Iterable[str], timeout_s: float) -> bool:
-        """Wait until one of `buckets` changes; False if `timeout_s` seconds went by without."""
+        """Wait until one of `buckets` changes; False if `timeout_s` seconds went by without.
+
+        True may also come without a change, never the other way round while all is well.
+        """
         event = asyncio.Event()
         wanted = tuple(buckets)
         for bucket in wanted:
@@ -48,6 +80,9 @@ class Wakeups:
             for event in self._waiting.get(bucket, ()):
                 event.set()
 
+    def _wake_all(self) -> None:
+        self._wake(tuple(self._waiting))
+
     def _forget(self, buckets: Iterable[str], event: asyncio.Event) -> None:
         for bucket in buckets:
             events = self._waiting.get(bucket)
@@ -57,10 +92,99 @@ class Wakeups:
                     del self._waiting[bucket]
 
 
-def open_wakeups(redis_url: str = "", *, deployment: str = "jingwei") -> Wakeups:
-    """Return wake-ups for a deployment.
+class RedisWakeups(Wakeups):
+    """Wake-ups for every process of a deployment, through one Redis channel.
 
-    Through Redis if `redis_url` is set, else in-process.
+    Two tasks: one sends what `publish` queued, one listens and reconnects. Whoever waits is
+    woken after a reconnection too, because something may have been missed.
     """
-    del redis_url, deployment
+
+    def __init__(self, url: str, *, channel: str) -> None:
+        super().__init__()
+        self._channel = channel
+        self._redis: Redis = Redis.from_url(
+            url,
+            socket_timeout=REDIS_TIMEOUT_S,
+            socket_connect_timeout=REDIS_TIMEOUT_S,
+            retry=Retry(NoBackoff(), 0),
+        )
+        self._queue: asyncio.Queue[frozenset[str]] = asyncio.Queue(QUEUE_MAX)
+        self._tasks: tuple[asyncio.Task[None], ...] = ()
+        self._connected = False
+
+    @property
+    @override
+    def connected(self) -> bool:
+        return self._connected
+
+    @override
+    async def start(self) -> None:
+        self._tasks = (asyncio.create_task(self._listen()), asyncio.create_task(self._send()))
+
+    @override
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        with suppress(*_AWAY):
+            await self._redis.aclose()
+        await super().close()
+
+    @override
+    async def publish(self, buckets: Iterable[str]) -> None:
+        changed = frozenset(buckets)
+        self._wake(changed)
+        if not changed:
+            return
+        try:
+            self._queue.put_nowait(changed)
+        except asyncio.QueueFull:
+            self.lost += 1
+
+    async def _send(self) -> None:
+        while True:
+            changed = await self._queue.get()
+            while not self._queue.empty() and len(changed) < MESSAGE_BUCKETS_MAX:
+                changed |= self._queue.get_nowait()
+            try:
+                await self._redis.publish(self._channel, "\n".join(sorted(changed)))
+            except _AWAY:
+                self.lost += 1
+
+    async def _listen(self) -> None:
+        backoff_s = BACKOFF_FIRST_S
+        while True:
+            try:
+                async with self._redis.pubsub() as listener:
+                    await listener.subscribe(self._channel)
+                    self._set_connected(now=True)
+                    backoff_s = BACKOFF_FIRST_S
+                    await self._hear(listener)
+            except _AWAY:
+                self._set_connected(now=False)
+            await asyncio.sleep(backoff_s)
+            backoff_s = min(2 * backoff_s, BACKOFF_MAX_S)
+
+    async def _hear(self, listener: PubSub) -> None:
+        while True:
+            message = await listener.get_message(
+                ignore_subscribe_messages=True, timeout=PING_AFTER_S
+            )
+            if message is None:
+                await listener.ping()
+            elif message["type"] == "message":
+                self._wake(message["data"].decode(errors="replace").split("\n"))
+
+    def _set_connected(self, *, now: bool) -> None:
+        if now != self._connected:
+            _log.info("redis is %s", "there" if now else "away")
+        self._connected = now
+        if now:
+            self._wake_all()
+
+
+def open_wakeups(redis_url: str = "", *, deployment: str = "jingwei") -> Wakeups:
+    """Return wake-ups for a deployment: through Redis if there is a URL, else in-process."""
+    if redis_url:
+        return RedisWakeups(redis_url, channel=f"{deployment}:wakeups")
     return Wakeups()

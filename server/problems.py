@@ -13,6 +13,7 @@ from http import HTTPStatus
 from typing import Any, ClassVar
 
 from fastapi import Response
+from typing_extensions import override
 
 from server.clock import jitter_s
 
@@ -113,6 +114,7 @@ class Unauthenticated(Problem):
     slug, status = "unauthenticated", HTTPStatus.UNAUTHORIZED
     title, title_zh = "A valid token is needed", "需要有效令牌"
 
+    @override
     def headers(self) -> dict[str, str]:
         """Add the challenge that RFC 6750 asks for."""
         return {"www-authenticate": 'Bearer realm="jingwei"'}
