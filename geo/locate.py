@@ -1,0 +1,212 @@
+"""Which grid does a measured position lie in?
+
+The answer must be the same on every node and on every run: a position on a shared edge belongs
+to the grid with the lowest code among those that touch it. A measured position is a disc, not a
+point, so the answer also names every other grid the disc reaches, and whether the disc leaves
+any doubt at all.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from shapely import STRtree
+from shapely.geometry.base import BaseGeometry
+
+from geo.errors import GeoError
+from geo.measure import degrees_reaching, metres_per_degree
+
+# A fix worse than this says nothing about grids; the disc is cut to it.
+ACCURACY_M_MAX: Final = 2_000.0
+CANDIDATES_MAX: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A grid a measured position may lie in.
+
+    Attributes:
+        grid: the grid's id.
+        distance_to_edge_m: metres from the position to the nearest point of the grid's
+        boundary. inside: whether the position itself lies in the grid or on its boundary.
+    """
+
+    grid: str
+    distance_to_edge_m: float
+    inside: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where a measured position may lie.
+
+    Attributes:
+        candidates: at most `CANDIDATES_MAX` grids that the disc touches; those holding the
+            position first, by code, then the others, nearest first.
+        certain: the whole disc lies inside the first candidate.
+    """
+
+    candidates: tuple[Candidate, ...]
+    certain: bool
+
+    @property
+    def grid(self) -> str | None:
+        """The grid the position itself lies in, or None. Ties go to the lowest code."""
+        if self.candidates and self.candidates[0].inside:
+            return self.candidates[0].grid
+        return None
+
+
+NOWHERE: Final = Location((), certain=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Edge:
+    """A grid's boundary in metres around its own centre.
+
+    On a plane that touches the ellipsoid at the grid itself, distances of a few kilometres are
+    right to about 0.1 %, far below what any fix can tell.
+    """
+
+    lines: BaseGeometry
+    lon: float
+    lat: float
+    lon_m: float
+    lat_m: float
+
+    def distance_m(self, lon: float, lat: float) -> float:
+        """Metres from a position to the nearest point of the boundary."""
+        x, y = (lon - self.lon) * self.lon_m, (lat - self.lat) * self.lat_m
+        return float(shapely.distance(self.lines, shapely.points(x, y)))
+
+
+class GridIndex:
+    """An immutable index of one version of the grids. Swap the whole object to change it.
+
+    Safe to read from many threads.
+    """
+
+    __slots__ = ("_edges", "_ids", "_tree")
+
+    def __init__(self, ids: tuple[str, ...], tree: STRtree, edges: tuple[_Edge, ...]) -> None:
+        """Use `GridIndex.build`."""
+        self._ids = ids
+        self._tree = tree
+        self._edges = edges
+
+    @classmethod
+    def build(
+        cls, grids: Mapping[str, BaseGeometry], codes: Mapping[str, str] | None = None
+    ) -> "GridIndex":
+        """Index polygons (WGS 84 degrees, valid) by id.
+
+        Args:
+            grids: the polygons or multipolygons by grid id.
+            codes: the code of each grid, which decides ties; without it the ids do.
+
+        Raises:
+            GeoError: `type-not-allowed` or `empty-geometry`, with the id as pointer.
+            KeyError: if a grid has no code.
+        """
+        for grid, geometry in grids.items():
+            if geometry.geom_type not in {"Polygon", "MultiPolygon"}:
+                raise GeoError(f"/{grid}", "type-not-allowed", "A grid is polygonal")
+            if geometry.is_empty:
+                raise GeoError(f"/{grid}", "empty-geometry", "A grid has an area")
+        ids = tuple(sorted(grids, key=lambda grid: (codes[grid] if codes else "", grid)))
+        polygons = np.array([grids[grid] for grid in ids], dtype=object)
+        shapely.prepare(polygons)
+        return cls(ids, STRtree(polygons), tuple(_edge(each) for each in polygons))
+
+    def __len__(self) -> int:
+        """How many grids are indexed."""
+        return len(self._ids)
+
+    def locate(self, lon: float, lat: float, accuracy_m: float = 0.0) -> Location:
+        """Return the grids the disc of radius `accuracy_m` around a WGS 84 position touches.
+
+        `accuracy_m` is the radius the device reports (Android: 68 % confidence); it is cut to
+        `ACCURACY_M_MAX`. With radius 0 a position on a shared edge still yields all its grids
+        and is not certain.
+
+        Raises:
+            ValueError: if a number is not finite or the radius is negative.
+        """
+        if not math.isfinite(lon + lat + accuracy_m) or accuracy_m < 0.0:
+            raise ValueError(
+                "a position and its accuracy are finite, the accuracy not negative"
+            )
+        hits = self._tree.query(shapely.points(lon, lat), predicate="intersects").tolist()
+        if len(hits) == 1:
+            distance = self._edges[hits[0]].distance_m(lon, lat)
+            if distance > accuracy_m:
+                return Location(
+                    (Candidate(self._ids[hits[0]], distance, inside=True),), certain=True
+                )
+        return self._around(lon, lat, min(accuracy_m, ACCURACY_M_MAX), frozenset(hits))
+
+    def locate_many(
+        self,
+        lons: Sequence[float] | NDArray[np.float64],
+        lats: Sequence[float] | NDArray[np.float64],
+    ) -> list[str | None]:
+        """Return for every position the grid that holds it, or None, by the same tie rule.
+
+        Positions are WGS 84 degrees; one that is not finite lies in no grid.
+        """
+        first = self._first_hits(np.asarray(lons, np.float64), np.asarray(lats, np.float64))
+        names: list[str | None] = [*self._ids, None]
+        return [names[index] for index in first.tolist()]
+
+    def _first_hits(
+        self, lons: NDArray[np.float64], lats: NDArray[np.float64]
+    ) -> NDArray[np.int64]:
+        """The lowest index of a grid that touches each position; len(self) where there is none.
+
+        Grids are indexed in the order of their codes, so the lowest index is the lowest code.
+        """
+        first = np.full(lons.shape, len(self._ids), dtype=np.int64)
+        finite = np.flatnonzero(np.isfinite(lons) & np.isfinite(lats))
+        points = shapely.points(lons[finite], lats[finite])
+        position, grid = self._tree.query(points, predicate="intersects")
+        np.minimum.at(first, finite[position], grid)
+        return first
+
+    def _around(
+        self, lon: float, lat: float, radius_m: float, inside: frozenset[int]
+    ) -> Location:
+        """The slow path: every grid whose boundary the disc reaches."""
+        reach_lon, reach_lat = degrees_reaching(radius_m * 1.01 + 0.01, lat)
+        box = shapely.box(lon - reach_lon, lat - reach_lat, lon + reach_lon, lat + reach_lat)
+        near = inside.union(self._tree.query(box).tolist())
+        found = []
+        for index in near:
+            distance = self._edges[index].distance_m(lon, lat)
+            if index in inside or distance <= radius_m:
+                found.append((index not in inside, 0.0 if index in inside else distance, index))
+        if not found:
+            return NOWHERE
+        candidates = tuple(
+            Candidate(
+                self._ids[index],
+                self._edges[index].distance_m(lon, lat),
+                inside=not outside,
+            )
+            for outside, _, index in sorted(found)[:CANDIDATES_MAX]
+        )
+        return Location(candidates, certain=False)
+
+
+def _edge(polygon: BaseGeometry) -> _Edge:
+    west, south, east, north = polygon.bounds
+    lon, lat = (west + east) / 2, (south + north) / 2
+    lon_m, lat_m = metres_per_degree(lat)
+    scale = np.array([lon_m, lat_m])
+    lines = shapely.transform(
+        shapely.boundary(polygon), lambda xy: (xy - np.array([lon, lat])) * scale
+    )
+    return _Edge(lines, lon, lat, lon_m, lat_m)

@@ -1,0 +1,81 @@
+"""One polygon: validity with reason and place, snapping, ring order, normal form."""
+
+import re
+from typing import Final
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from shapely import MultiPolygon, Polygon
+from shapely.geometry.base import BaseGeometry
+
+from geo.errors import GeoError, Position
+
+# Stored coordinates are multiples of 1e-7 degree: about a centimetre.
+SNAP_PER_DEGREE: Final = 10_000_000
+SNAP_DECIMALS: Final = 7
+
+_REASON: Final = re.compile(r"^(?P<text>[^\[]+)(\[(?P<lon>\S+) (?P<lat>\S+)\])?")
+
+
+def refuse_invalid(geometry: BaseGeometry, pointer: str) -> None:
+    """Check a geometry for OGC validity; never repair it.
+
+    Repair of a hostile polygon can take minutes (`make_valid` grows with the cube of the number
+    of crossings), and a repaired boundary is not what somebody approved.
+
+    Raises:
+        GeoError: `invalid-geometry` at `pointer`, with the reason and the place of the first
+        fault.
+    """
+    if shapely.is_valid(geometry):
+        return
+    found = _REASON.match(shapely.is_valid_reason(geometry))
+    text = found["text"] if found else "not valid"
+    position = (
+        Position(float(found["lon"]), float(found["lat"])) if found and found[2] else None
+    )
+    raise GeoError(pointer, "invalid-geometry", text, position)
+
+
+def snap(geometry: BaseGeometry) -> BaseGeometry:
+    """Return the geometry with every coordinate rounded to the nearest 1e-7 degree.
+
+    Vertices move by at most 6 mm and are neither added nor removed, so two polygons that shared
+    a vertex still do. A sliver may collapse: check validity afterwards.
+    """
+    return shapely.transform(geometry, _rounded)
+
+
+def _rounded(coordinates: NDArray[np.float64]) -> NDArray[np.float64]:
+    # Adding zero turns -0.0 into 0.0, so that equal places have equal coordinates.
+    return np.rint(coordinates * SNAP_PER_DEGREE) / SNAP_PER_DEGREE + 0.0
+
+
+def as_multipolygon(geometry: BaseGeometry, pointer: str = "") -> MultiPolygon:
+    """Return a polygon or multipolygon as a multipolygon.
+
+    Raises:
+        GeoError: `type-not-allowed` for any other type, `empty-geometry` for an empty one.
+    """
+    if not isinstance(geometry, Polygon | MultiPolygon):
+        raise GeoError(pointer, "type-not-allowed", "A polygon or multipolygon is needed")
+    if geometry.is_empty:
+        raise GeoError(pointer, "empty-geometry", "The polygon has no vertices")
+    return MultiPolygon([geometry]) if isinstance(geometry, Polygon) else geometry
+
+
+def wind(geometry: BaseGeometry) -> BaseGeometry:
+    """Return the geometry with exteriors counter-clockwise and holes clockwise (RFC 7946)."""
+    return shapely.orient_polygons(geometry)
+
+
+def normal_boundary(geometry: BaseGeometry, pointer: str = "") -> MultiPolygon:
+    """Return the form in which boundaries are stored: snapped, wound by RFC 7946, valid, multi.
+
+    Raises:
+        GeoError: if it is not polygonal, is empty, or is invalid after snapping.
+    """
+    boundary = as_multipolygon(wind(snap(as_multipolygon(geometry, pointer))), pointer)
+    refuse_invalid(boundary, pointer)
+    return boundary
