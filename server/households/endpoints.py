@@ -1,0 +1,217 @@
+"""Read and change households, their residents, and read the visits paid to them."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from server.areas.queries import narrowed, scope_of
+from server.consolewrites import Asking, tagged
+from server.deps import Now, StoreDep
+from server.households import commands, queries
+from server.households.access import RegistryPrincipal
+from server.households.reading import (
+    household_body,
+    resident_body,
+    the_resident,
+    visit_body,
+    visits_to,
+    whole_household,
+)
+from server.households.schemas import (
+    HouseholdBody,
+    HouseholdCreate,
+    HouseholdParameters,
+    HouseholdPatch,
+    HouseholdWithResidents,
+    ResidentBody,
+    ResidentCreate,
+    ResidentPatch,
+    VisitBody,
+)
+from server.paging import Page, PageParameters, decode_cursor, paged
+from server.preconditions import IfMatch
+from server.problems import (
+    AlreadyExists,
+    Forbidden,
+    InvalidBody,
+    InvalidParameter,
+    NeedsPerson,
+    NotFound,
+    PreconditionFailed,
+    PreconditionRequired,
+    problems,
+)
+from server.recordids import PathId
+
+router = APIRouter(prefix="/v1", tags=["households"])
+_CHANGING = problems(
+    Forbidden, NotFound, NeedsPerson, PreconditionFailed, InvalidBody, PreconditionRequired
+)
+_CREATING = problems(Forbidden, NotFound, AlreadyExists, InvalidBody)
+
+
+@router.get("/households", responses=problems(InvalidParameter, Forbidden))
+async def list_households(
+    *,
+    parameters: Annotated[HouseholdParameters, Query()],
+    principal: RegistryPrincipal,
+    store: StoreDep,
+    now: Now,
+) -> Page[HouseholdBody]:
+    """List the households you may see, in the order of their ids."""
+    key = decode_cursor(parameters.cursor, str)
+    named = {"grid_id": parameters.grid, "status": parameters.status}
+    rows = await store.read(
+        lambda db: queries.households_in(
+            db,
+            narrowed(db, scope_of(db, principal, now), parameters.area),
+            equal={name: value for name, value in named.items() if value is not None},
+            after_id=None if key is None else key[0],
+            limit=parameters.limit + 1,
+        )
+    )
+    page, following = paged(rows, parameters.limit, lambda row: (row.id,))
+    return Page(items=[household_body(row) for row in page], next=following)
+
+
+@router.post(
+    "/households",
+    status_code=201,
+    response_model=HouseholdWithResidents,
+    responses=_CREATING,
+)
+async def create_household(
+    *, body: HouseholdCreate, principal: RegistryPrincipal, store: StoreDep, now: Now
+) -> Response:
+    """Create a household at a dwelling. A repeat with the same `id` and values answers 200."""
+    asking = Asking(principal=principal, now_ms=now)
+    made, fresh = await store.write(lambda db: commands.create_household(db, asking, body))
+    address = f"/v1/households/{made.id}" if fresh else None
+    return tagged(made, made.rev, made_at=address)
+
+
+@router.get(
+    "/households/{household_id}",
+    response_model=HouseholdWithResidents,
+    responses=problems(Forbidden, NotFound),
+)
+async def read_household(
+    *, household_id: PathId, principal: RegistryPrincipal, store: StoreDep, now: Now
+) -> Response:
+    """Return a household with its residents; the `ETag` covers the household itself."""
+    found = await store.read(
+        lambda db: whole_household(db, scope_of(db, principal, now), household_id)
+    )
+    return tagged(found, found.rev)
+
+
+@router.patch(
+    "/households/{household_id}", response_model=HouseholdWithResidents, responses=_CHANGING
+)
+async def change_household(
+    *,
+    household_id: PathId,
+    body: HouseholdPatch,
+    rev: IfMatch,
+    principal: RegistryPrincipal,
+    store: StoreDep,
+    now: Now,
+) -> Response:
+    """Change the fields that are named; null clears a field. Needs `If-Match`."""
+    asking = Asking(principal=principal, now_ms=now)
+    changed = await store.write(
+        lambda db: commands.change_household(db, asking, household_id, body, rev=rev)
+    )
+    return tagged(changed, changed.rev)
+
+
+@router.get("/households/{household_id}/residents", responses=problems(Forbidden, NotFound))
+async def list_residents(
+    *, household_id: PathId, principal: RegistryPrincipal, store: StoreDep, now: Now
+) -> Page[ResidentBody]:
+    """List the residents of a household, at most 500, in one page."""
+    found = await store.read(
+        lambda db: whole_household(db, scope_of(db, principal, now), household_id)
+    )
+    return Page(items=found.residents, next=None)
+
+
+@router.post(
+    "/households/{household_id}/residents",
+    status_code=201,
+    response_model=ResidentBody,
+    responses=_CREATING,
+)
+async def create_resident(
+    *,
+    household_id: PathId,
+    body: ResidentCreate,
+    principal: RegistryPrincipal,
+    store: StoreDep,
+    now: Now,
+) -> Response:
+    """Add a resident to a household. A repeat with the same `id` and values answers 200."""
+    asking = Asking(principal=principal, now_ms=now)
+    made, fresh = await store.write(
+        lambda db: commands.create_resident(db, asking, household_id, body)
+    )
+    return tagged(made, made.rev, made_at=f"/v1/residents/{made.id}" if fresh else None)
+
+
+@router.get(
+    "/residents/{resident_id}",
+    response_model=ResidentBody,
+    responses=problems(Forbidden, NotFound),
+)
+async def read_resident(
+    *, resident_id: PathId, principal: RegistryPrincipal, store: StoreDep, now: Now
+) -> Response:
+    """Return one resident."""
+    row = await store.read(
+        lambda db: the_resident(db, scope_of(db, principal, now), resident_id)
+    )
+    return tagged(resident_body(row), row.rev)
+
+
+@router.patch("/residents/{resident_id}", response_model=ResidentBody, responses=_CHANGING)
+async def change_resident(
+    *,
+    resident_id: PathId,
+    body: ResidentPatch,
+    rev: IfMatch,
+    principal: RegistryPrincipal,
+    store: StoreDep,
+    now: Now,
+) -> Response:
+    """Change the fields that are named; null clears a field. Needs `If-Match`."""
+    asking = Asking(principal=principal, now_ms=now)
+    changed = await store.write(
+        lambda db: commands.change_resident(db, asking, resident_id, body, rev=rev)
+    )
+    return tagged(changed, changed.rev)
+
+
+@router.get(
+    "/households/{household_id}/visits", responses=problems(InvalidParameter, Forbidden)
+)
+async def list_visits(
+    *,
+    household_id: PathId,
+    parameters: Annotated[PageParameters, Query()],
+    principal: RegistryPrincipal,
+    store: StoreDep,
+    now: Now,
+) -> Page[VisitBody]:
+    """List the visits paid to a household, the newest arrival first."""
+    key = decode_cursor(parameters.cursor, int, str)
+    rows = await store.read(
+        lambda db: visits_to(
+            db,
+            scope_of(db, principal, now),
+            household_id,
+            after=key,
+            limit=parameters.limit + 1,
+        )
+    )
+    page, following = paged(rows, parameters.limit, lambda row: (row.created_ms, row.id))
+    return Page(items=[visit_body(row) for row in page], next=following)

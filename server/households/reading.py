@@ -1,0 +1,127 @@
+"""From rows of the registry to wire bodies, and the lookups several calls share."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection
+
+from server.areas.scope import Scope
+from server.households import queries
+from server.households.queries import RegistryRow
+from server.households.schemas import (
+    DwellingBody,
+    HouseholdBody,
+    HouseholdWithResidents,
+    ResidentBody,
+    VisitBody,
+)
+from server.problems import NotFound
+
+
+def household_fields(row: RegistryRow) -> dict[str, Any]:
+    """The members of a household's body."""
+    dwelling = None
+    if row.address is not None:
+        dwelling = DwellingBody(id=row.dwelling_id, code=row.dwelling_code, address=row.address)
+    return {
+        "id": row.id,
+        "rev": row.rev,
+        "grid": row.grid_id,
+        "dwelling": dwelling,
+        "door": row.door,
+        "contact_phone": row.contact_phone,
+        "size_band": row.size_band,
+        "status": row.status,
+        "visit_preference": row.visit_preference,
+        "last_verified_ms": row.last_verified_ms,
+        "languages": json.loads(row.languages),
+        "updated_ms": row.updated_ms,
+    }
+
+
+def household_body(row: RegistryRow) -> HouseholdBody:
+    """One household of a list."""
+    return HouseholdBody(**household_fields(row))
+
+
+def resident_body(row: RegistryRow) -> ResidentBody:
+    """One resident."""
+    return ResidentBody(
+        id=row.id,
+        rev=row.rev,
+        household=row.household_id,
+        name=row.name,
+        birth_year=row.birth_year,
+        phone=row.phone,
+        status=row.status,
+        updated_ms=row.updated_ms,
+    )
+
+
+def visit_body(row: RegistryRow) -> VisitBody:
+    """One visit."""
+    return VisitBody(
+        id=row.id,
+        household=row.household_id,
+        outcome=row.outcome,
+        text=row.text,
+        visited_at_ms=row.visited_at_ms,
+        visitor=row.visitor_id,
+    )
+
+
+def the_household(db: Connection, scope: Scope, household_id: str) -> RegistryRow:
+    """One household in scope.
+
+    Raises:
+        NotFound: if there is none.
+    """
+    rows = queries.households_in(db, scope, equal={"id": household_id}, after_id=None, limit=1)
+    if not rows:
+        raise NotFound
+    return rows[0]
+
+
+def the_resident(db: Connection, scope: Scope, resident_id: str) -> RegistryRow:
+    """One resident in scope.
+
+    Raises:
+        NotFound: if there is none.
+    """
+    rows = queries.residents_in(db, scope, equal={"id": resident_id}, limit=1)
+    if not rows:
+        raise NotFound
+    return rows[0]
+
+
+def whole_household(db: Connection, scope: Scope, household_id: str) -> HouseholdWithResidents:
+    """One household with its residents and open disagreements.
+
+    Raises:
+        NotFound: if there is none in scope.
+    """
+    row = the_household(db, scope, household_id)
+    residents = queries.residents_in(db, scope, equal={"household_id": household_id})
+    return HouseholdWithResidents(
+        **household_fields(row),
+        residents=[resident_body(each) for each in residents],
+        open_conflicts=queries.contested_fields(db, scope, household_id),
+    )
+
+
+def visits_to(
+    db: Connection,
+    scope: Scope,
+    household_id: str,
+    *,
+    after: tuple[int, str] | None,
+    limit: int,
+) -> Sequence[RegistryRow]:
+    """Visits to a household, the newest arrival first.
+
+    Raises:
+        NotFound: if the household is not in scope.
+    """
+    the_household(db, scope, household_id)
+    return queries.visits_in(db, scope, household_id, after=after, limit=limit)
