@@ -1,0 +1,333 @@
+"""THE write path: plan on unlocked records, lock the touched buckets, check, store.
+
+Every change of every record goes through `decide_and_store`, in one transaction that belongs to
+the caller: a phone's batch (`push`), a console's request or an import (`submit`). The order of
+locks is: device row, bucket rows in id order. Writers of a record hold its bucket's lock.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, Row
+
+from server.db.store import RetryTransaction, touch
+from server.replication import queries
+from server.replication.contests import Closer, Contested, save_contests
+from server.replication.gather import Gathered, Stored, area_no_of, gather
+from server.replication.projections import PROJECTIONS, project
+from server.replication.queries import BucketHead
+from sync.canonical import digest_toggle, record_body, record_hash
+from sync.codec import encode_record
+from sync.mutation import EMPTY, ClockReading, Malformed, Mutation
+from sync.push import Author, Plan, Settled, plan_push
+from sync.record import Record
+from sync.state import state_of
+
+_PLANS_MAX = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One record before and after, with the bytes a phone will get."""
+
+    record: Record
+    before: Stored | None
+    state: Mapping[str, Any]
+    body: bytes
+    hash: str
+
+    @property
+    def visible(self) -> bool:
+        """Whether a phone could tell the difference, so that it belongs in the feed."""
+        before = self.before
+        return (
+            before is None
+            or before.hash != self.hash
+            or before.record.bucket != self.record.bucket
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Mutations of one device with who sent them and when they arrived.
+
+    `contact` holds device columns to store with the batch, such as the next lease.
+    """
+
+    device: Row[Any]
+    author: Author
+    mutations: Sequence[Mutation | Malformed]
+    send: ClockReading | None
+    received_ms: int
+    contact: Mapping[str, Any] = field(default=EMPTY)
+
+
+def decide_and_store(db: Connection, batch: Batch) -> Plan:
+    """Decide a batch and store its effects; the answer may be given only after commit.
+
+    Raises:
+        RetryTransaction: if other writers kept changing the same records.
+    """
+    heads: dict[str, BucketHead] = {}
+    for _ in range(_PLANS_MAX):
+        gathered = gather(db, batch.device, batch.mutations, console=batch.author.console)
+        plan = plan_push(
+            gathered.known,
+            batch.mutations,
+            author=batch.author,
+            send=batch.send,
+            received_ms=batch.received_ms,
+        )
+        touched = _touched(plan, gathered)
+        if not touched <= heads.keys():
+            heads |= queries.lock_buckets(db, touched - heads.keys())
+        if _unchanged(db, gathered, plan):
+            _store(db, batch, plan, changes=_changes(plan, gathered), heads=heads)
+            return plan
+    raise RetryTransaction
+
+
+def _touched(plan: Plan, gathered: Gathered) -> set[str]:
+    touched = {each.bucket for each in plan.writes.values()}
+    for record_id in plan.writes:
+        before = gathered.stored.get(record_id)
+        if before is not None:
+            touched.add(before.record.bucket)
+    return touched
+
+
+def _unchanged(db: Connection, gathered: Gathered, plan: Plan) -> bool:
+    """Say whether the records the plan was made from are still what they were.
+
+    SQLite has one writer, so nothing can have changed there.
+    """
+    if db.dialect.name == "sqlite" or not plan.writes:
+        return True
+    ids = sorted(gathered.asked | plan.writes.keys())
+    read = {key: (each.record.rev, each.record.bucket) for key, each in gathered.stored.items()}
+    return queries.record_revs(db, ids) == read
+
+
+def _changes(plan: Plan, gathered: Gathered) -> list[Change]:
+    changes = []
+    for record_id, record in plan.writes.items():
+        state = state_of(record)
+        body = record_body(record_id, record.kind, record.rev, state)
+        changes.append(
+            Change(
+                record=record,
+                before=gathered.stored.get(record_id),
+                state=state,
+                body=body,
+                hash=record_hash(body),
+            )
+        )
+    return sorted(changes, key=lambda each: each.record.id)
+
+
+def _store(
+    db: Connection,
+    batch: Batch,
+    plan: Plan,
+    *,
+    changes: Sequence[Change],
+    heads: Mapping[str, BucketHead],
+) -> None:
+    if changes:
+        numbers = area_no_of(db, {each.record.bucket for each in changes})
+        seqs = _advance_buckets(db, changes, heads)
+        _save_records(db, changes, numbers, seqs)
+        _save_projections(db, changes, numbers, batch.received_ms)
+        save_contests(db, [_contested(each, numbers) for each in changes], _closer(batch))
+        touch(db, {each.record.bucket for each in changes if each.visible})
+        if any(each.record.kind == "grid" and each.visible for each in changes):
+            queries.next_number(db, queries.GRIDS_VERSION)
+    if plan.settled:
+        queries.add_mutations(db, [_mutation_row(batch, each) for each in plan.settled])
+    _save_device(db, batch, plan)
+
+
+def _save_device(db: Connection, batch: Batch, plan: Plan) -> None:
+    values = dict(batch.contact)
+    if plan.settled:
+        values["settled_through"] = plan.settled_through
+        values["last_at_ms"] = max(
+            [batch.device.last_at_ms, *(each.at_ms for each in plan.settled)]
+        )
+    if plan.flagged and batch.device.status == "active":
+        values["status"] = "flagged"
+    save_contact(db, batch.device.id, values)
+
+
+def save_contact(db: Connection, device_id: str, values: Mapping[str, Any]) -> None:
+    """Store what changed about a device, if anything did."""
+    if values:
+        queries.save_device(db, device_id, values)
+
+
+def _advance_buckets(
+    db: Connection, changes: Sequence[Change], heads: Mapping[str, BucketHead]
+) -> dict[str, int]:
+    """Give every visible change the next seq of its bucket; note what left a bucket.
+
+    Returns record id to seq. Digest and count are kept with the seq, under the same lock.
+    """
+    running = {key: [head.seq, head.digest, head.count] for key, head in heads.items()}
+    seqs: dict[str, int] = {}
+    exits: list[dict[str, Any]] = []
+    entered: dict[str, list[str]] = {}
+    for each in changes:
+        before, bucket = each.before, each.record.bucket
+        if not each.visible:
+            seqs[each.record.id] = before.seq if before is not None else 0
+            continue
+        if before is not None:
+            _leave(running[before.record.bucket], before.hash)
+            if before.record.bucket != bucket:
+                exits.append(_exit_row(each, before, running[before.record.bucket]))
+        if before is None or before.record.bucket != bucket:
+            entered.setdefault(bucket, []).append(each.record.id)
+        head = running[bucket]
+        head[0] += 1
+        head[1] = digest_toggle(head[1], each.hash)
+        head[2] += 1
+        seqs[each.record.id] = head[0]
+    queries.save_buckets(db, _bucket_rows(heads, running))
+    _store_exits(db, exits, entered, heads)
+    return seqs
+
+
+def _leave(head: list[Any], left_hash: str) -> None:
+    head[1] = digest_toggle(head[1], left_hash)
+    head[2] -= 1
+
+
+def _exit_row(change: Change, before: Stored, head: list[Any]) -> dict[str, Any]:
+    head[0] += 1
+    return {
+        "bucket": before.record.bucket,
+        "record_id": change.record.id,
+        "seq": head[0],
+        "why": "moved",
+        "to_bucket": change.record.bucket,
+    }
+
+
+def _bucket_rows(
+    heads: Mapping[str, BucketHead], running: Mapping[str, list[Any]]
+) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": key,
+            "epoch": head.epoch,
+            "seq": running[key][0],
+            "digest": running[key][1],
+            "count": running[key][2],
+            "tombstone_floor": head.tombstone_floor,
+        }
+        for key, head in sorted(heads.items())
+    ]
+
+
+def _store_exits(
+    db: Connection,
+    exits: Sequence[dict[str, Any]],
+    entered: Mapping[str, list[str]],
+    heads: Mapping[str, BucketHead],
+) -> None:
+    if exits:
+        queries.save_exits(db, exits)
+    for bucket, record_ids in entered.items():
+        if heads[bucket].seq > 0:
+            queries.drop_exits(db, bucket, record_ids)
+
+
+def _save_records(
+    db: Connection,
+    changes: Sequence[Change],
+    numbers: Mapping[str, int],
+    seqs: Mapping[str, int],
+) -> None:
+    """Store records; one that appeared meanwhile in another bucket means: plan again."""
+    fresh: list[dict[str, Any]] = []
+    known: list[dict[str, Any]] = []
+    for each in changes:
+        row = {
+            "id": each.record.id,
+            "kind": each.record.kind,
+            "bucket": each.record.bucket,
+            "area_no": numbers[each.record.bucket],
+            "rev": each.record.rev,
+            "seq": seqs[each.record.id],
+            "truth": encode_record(each.record),
+            "body": each.body,
+            "hash": each.hash,
+        }
+        (fresh if each.before is None else known).append(row)
+    if fresh and queries.add_records(db, fresh) != len(fresh):
+        raise RetryTransaction
+    if known:
+        queries.save_records(db, known)
+
+
+def projection_row(change: Change, area_no: int, now_ms: int) -> dict[str, Any]:
+    """The row of the kind's table for one change, common columns included."""
+    record = change.record
+    grid = record.id if record.kind == "grid" else change.state.get("grid")
+    return {
+        "id": record.id,
+        "rev": record.rev,
+        "grid_id": grid,
+        "area_no": area_no,
+        "created_ms": now_ms,
+        "updated_ms": now_ms,
+        **project(record.kind, change.state),
+    }
+
+
+def _save_projections(
+    db: Connection, changes: Iterable[Change], numbers: Mapping[str, int], now_ms: int
+) -> None:
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for each in changes:
+        if each.visible:
+            row = projection_row(each, numbers[each.record.bucket], now_ms)
+            rows.setdefault(each.record.kind, []).append(row)
+    for kind, of_kind in rows.items():
+        queries.save_projection(db, PROJECTIONS[kind][0], of_kind)
+
+
+def _contested(change: Change, numbers: Mapping[str, int]) -> Contested:
+    return Contested(
+        record=change.record,
+        before=None if change.before is None else change.before.record,
+        state=change.state,
+        area_no=numbers[change.record.bucket],
+    )
+
+
+def _closer(batch: Batch) -> Closer:
+    return Closer(
+        account=batch.author.account, console=batch.author.console, now_ms=batch.received_ms
+    )
+
+
+def _mutation_row(batch: Batch, settled: Settled) -> dict[str, Any]:
+    return {
+        "device_id": batch.device.id,
+        "n": settled.n,
+        "record_id": settled.record,
+        "kind": settled.kind,
+        "base": settled.base,
+        "at_ms": settled.at_ms,
+        "quality": settled.quality.value,
+        "received_ms": batch.received_ms,
+        "actor": settled.actor,
+        "body": settled.body,
+        "body_hash": settled.body_hash,
+        "outcome": settled.outcome.value,
+        "code": None if settled.code is None else settled.code.value,
+        "field": settled.field,
+        "rev": settled.rev,
+    }

@@ -1,0 +1,214 @@
+"""`/v1/sync`: one contact, waiting for news, and repair of a replica."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Request, Response
+
+from server.deps import JsonBody, Now, StoreDep, WakeupsDep
+from server.identity.access import DevicePrincipal
+from server.identity.principal import DeviceStatus
+from server.problems import (
+    DeviceRevoked,
+    InvalidBody,
+    MalformedBody,
+    NotFound,
+    StaleLease,
+    UpgradeRequired,
+    problems,
+)
+from server.replication import pull as feed
+from server.replication import queries
+from server.replication.coding import packed
+from server.replication.push import Contact, Phone, push
+from server.replication.schemas import (
+    ManifestOut,
+    RecordsIn,
+    RecordsOut,
+    SyncIn,
+    SyncOut,
+    WaitOut,
+)
+from sync.canonical import feed_item
+from sync.errors import ProtocolError, UnsupportedProtocol
+from sync.outcome import Outcome
+from sync.push import Settled
+from sync.wire import (
+    SyncReply,
+    SyncRequest,
+    WireOutcome,
+    assemble_reply,
+    decode_request,
+    reply_head,
+)
+
+router = APIRouter(prefix="/v1/sync", tags=["sync"])
+NEXT_SYNC_S = 900
+WAIT_S_MAX = 55
+
+
+def _body_of(model: type[SyncIn]) -> dict[str, Any]:
+    schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+    schema.pop("$defs", None)
+    return {
+        "requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}
+    }
+
+
+def _decoded(value: Any) -> SyncRequest:
+    try:
+        return decode_request(value)
+    except UnsupportedProtocol as fault:
+        raise UpgradeRequired(pointer=fault.pointer) from fault
+    except ProtocolError as fault:
+        raise MalformedBody(
+            "The request does not follow the sync protocol.",
+            errors=[{"pointer": fault.pointer, "reason": fault.reason}],
+        ) from fault
+
+
+def _wire_outcome(settled: Settled) -> WireOutcome:
+    return WireOutcome(
+        n=settled.n,
+        outcome=settled.outcome,
+        record=settled.record,
+        rev=settled.rev,
+        code=None if settled.code is None else settled.code.value,
+        detail=settled.field,
+        replayed=settled.replayed,
+    )
+
+
+def _outcomes(contact: Contact) -> tuple[WireOutcome, ...]:
+    """Outcomes worth a line: whatever is not a plain first-time `applied`."""
+    return tuple(
+        _wire_outcome(each)
+        for each in contact.answers
+        if each.outcome is not Outcome.APPLIED or each.replayed
+    )
+
+
+@router.post(
+    "",
+    operation_id="sync",
+    response_class=Response,
+    openapi_extra=_body_of(SyncIn),
+    responses={
+        200: {"model": SyncOut, "description": "Whatever became of single mutations"},
+        **problems(MalformedBody, StaleLease, UpgradeRequired),
+    },
+)
+async def sync_once(
+    *,
+    request: Request,
+    value: JsonBody,
+    store: StoreDep,
+    principal: DevicePrincipal,
+    now: Now,
+) -> Response:
+    """Hand in what the device did, learn what became of it, and receive what changed.
+
+    Safe to repeat: a mutation is applied at most once, and a repeated one gets its first
+    outcome.
+    The outcome of a single mutation is never an HTTP error.
+    """
+    asked = _decoded(value)
+    phone = Phone(
+        device=principal.device or "", account=principal.account, role=principal.role.value
+    )
+    contact = await push(store, phone, asked, received_ms=now)
+    account = principal.account
+    revoked = contact.revoked
+
+    def read(db: Any) -> tuple[str, feed.Pulled]:
+        allowed = [] if revoked else feed.allowed_buckets(db, account, now)
+        pulled = feed.pull(db, allowed, asked.buckets, budget=feed.page_bytes(asked.max_bytes))
+        return queries.incarnation(db), pulled
+
+    incarnation, pulled = await store.read(read)
+    head = reply_head(
+        SyncReply(
+            server_time_ms=now,
+            incarnation=incarnation,
+            lease=contact.lease,
+            settled_through=contact.settled_through,
+            outcomes=_outcomes(contact),
+            enter=pulled.enter,
+            leave=pulled.leave,
+            next_sync_s=NEXT_SYNC_S,
+        )
+    )
+    body = assemble_reply(head, pulled.pages)
+    return packed(body, request.headers.get("accept-encoding", ""))
+
+
+@router.get("/wait", operation_id="wait_for_news")
+async def wait_for_news(
+    *,
+    store: StoreDep,
+    wakeups: WakeupsDep,
+    principal: DevicePrincipal,
+    now: Now,
+    timeout_s: Annotated[int, Query(ge=1, le=WAIT_S_MAX)] = 30,
+) -> WaitOut:
+    """Wait until something changes in the device's buckets, at most `timeout_s` seconds.
+
+    It says only that something changed; the change itself comes with the next sync. A missed
+    wake-up costs nothing but time.
+    """
+    _refuse_revoked(principal.device_status)
+    allowed = await store.read(lambda db: feed.allowed_buckets(db, principal.account, now))
+    return WaitOut(changed=await wakeups.wait(allowed, timeout_s))
+
+
+def _refuse_revoked(status: DeviceStatus | None) -> None:
+    if status is DeviceStatus.REVOKED:
+        raise DeviceRevoked
+
+
+@router.get(
+    "/manifests/{bucket}",
+    operation_id="read_manifest",
+    responses=problems(NotFound, DeviceRevoked),
+)
+async def read_manifest(
+    bucket: Annotated[str, Path(max_length=80)],
+    store: StoreDep,
+    principal: DevicePrincipal,
+    now: Now,
+) -> ManifestOut:
+    """List ids and hashes of everything in a bucket, to find what a replica lacks."""
+    _refuse_revoked(principal.device_status)
+
+    def read(db: Any) -> ManifestOut:
+        if bucket not in feed.allowed_buckets(db, principal.account, now):
+            raise NotFound
+        return ManifestOut.model_validate(feed.manifest(db, bucket))
+
+    return await store.read(read)
+
+
+@router.post(
+    "/records",
+    operation_id="read_records",
+    response_class=Response,
+    responses={200: {"model": RecordsOut}, **problems(InvalidBody, DeviceRevoked)},
+)
+async def read_records(
+    *,
+    request: Request,
+    asked: RecordsIn,
+    store: StoreDep,
+    principal: DevicePrincipal,
+    now: Now,
+) -> Response:
+    """Send the asked records again; those the device may not hold are left out."""
+    _refuse_revoked(principal.device_status)
+
+    def read(db: Any) -> list[bytes]:
+        allowed = feed.allowed_buckets(db, principal.account, now)
+        rows = queries.bodies_in(db, allowed, asked.records)
+        return [feed_item(row.body, row.hash) for row in rows]
+
+    items = await store.read(read)
+    body = b'{"records":[%s]}' % b",".join(items)
+    return packed(body, request.headers.get("accept-encoding", ""))

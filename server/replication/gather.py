@@ -1,0 +1,172 @@
+"""Load what `sync.push.plan_push` needs to know about a batch: records, authority, places.
+
+Records are read without locks, planned on, and only then are the touched buckets locked and the
+revisions compared (`apply.lock_and_check`): every writer of a record holds the lock of the
+bucket it lives in, so equal revisions under the lock mean that the plan still holds.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row
+
+from server.replication import queries
+from server.replication.locating import locate_all
+from sync.codec import decode_record
+from sync.mutation import Malformed, Mutation, Quality
+from sync.outcome import Code, Outcome
+from sync.push import DeviceState, Interval, Known, Located, Settled, references
+from sync.record import Record
+
+_ROUNDS_MAX = 6
+_GRID = "grid:"
+_USER = "user:"
+ALWAYS = (Interval(lo_ms=0, hi_ms=None),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """What the record table says beside the record itself."""
+
+    record: Record
+    seq: int
+    hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gathered:
+    """What the plan is made from, and the rows and area numbers the store step needs again."""
+
+    known: Known
+    stored: Mapping[str, Stored]
+    asked: frozenset[str]
+
+
+def load_records(
+    db: Connection, batch: Sequence[Mutation | Malformed]
+) -> tuple[dict[str, Stored], frozenset[str]]:
+    """Follow the references of a batch until nothing new turns up.
+
+    Returns the stored records by id and every id that was asked for, existing or not.
+    """
+    mutations = [each for each in batch if isinstance(each, Mutation)]
+    stored: dict[str, Stored] = {}
+    records: dict[str, Record] = {}
+    asked: set[str] = set()
+    for _ in range(_ROUNDS_MAX):
+        wanted = references(mutations, records) - asked
+        if not wanted:
+            break
+        asked |= wanted
+        for row in queries.record_rows(db, sorted(wanted)):
+            record = decode_record(row.id, row.kind, row.bucket, row.rev, row.truth)
+            stored[row.id] = Stored(record=record, seq=row.seq, hash=row.hash)
+            records[row.id] = record
+    return stored, frozenset(asked)
+
+
+def area_no_of(db: Connection, buckets: Iterable[str]) -> dict[str, int]:
+    """Bucket to the area number its records carry: the grid's, or the owner's area, or 0."""
+    wanted = set(buckets)
+    grids = {each[len(_GRID) :] for each in wanted if each.startswith(_GRID)}
+    numbers = queries.area_numbers(db, grids) if grids else {}
+    found: dict[str, int] = {}
+    for bucket in wanted:
+        if bucket.startswith(_GRID):
+            found[bucket] = numbers.get(bucket[len(_GRID) :], 0)
+        elif bucket.startswith(_USER):
+            found[bucket] = queries.account_area_no(db, bucket[len(_USER) :])
+        else:
+            found[bucket] = 0
+    return found
+
+
+def _possible_buckets(
+    batch: Sequence[Mutation | Malformed],
+    stored: Mapping[str, Stored],
+    located: Mapping[int, Located],
+) -> set[str]:
+    buckets = {each.record.bucket for each in stored.values()}
+    buckets |= {_GRID + each.grid for each in located.values() if each.grid is not None}
+    for each in batch:
+        grid = each.set.get("grid") if isinstance(each, Mutation) else None
+        if isinstance(grid, str):
+            buckets.add(_GRID + grid)
+    return buckets
+
+
+def authority_of(
+    db: Connection, account: str, buckets: Iterable[str]
+) -> dict[str, tuple[Interval, ...]]:
+    """When an account's assignments covered each bucket; absent = never."""
+    assignments = queries.assignments_of(db, account)
+    held: dict[str, tuple[Interval, ...]] = {}
+    for bucket, number in area_no_of(db, buckets).items():
+        intervals = tuple(
+            Interval(lo_ms=row.valid_from_ms, hi_ms=row.valid_to_ms)
+            for row in assignments
+            if row.lo <= number <= row.hi
+        )
+        if intervals:
+            held[bucket] = intervals
+    held[_USER + account] = ALWAYS
+    return held
+
+
+def settled_of(row: Row[Any]) -> Settled:
+    """A stored mutation row as the pure core sees it."""
+    return Settled(
+        n=row.n,
+        record=row.record_id,
+        kind=row.kind,
+        outcome=Outcome(row.outcome),
+        code=None if row.code is None else Code(row.code),
+        field=row.field,
+        rev=row.rev,
+        at_ms=row.at_ms,
+        quality=Quality(row.quality),
+        body_hash=row.body_hash,
+        replayed=True,
+        base=row.base,
+        actor=row.actor,
+        body=row.body,
+    )
+
+
+def device_state(row: Row[Any]) -> DeviceState:
+    """A locked device row as the pure core sees it."""
+    return DeviceState(
+        settled_through=row.settled_through,
+        flagged=row.status == "flagged",
+        revoked=row.status == "revoked",
+        floor_ms=row.last_at_ms,
+        last_contact_ms=row.last_contact_ms,
+        last_n=row.last_n,
+        offset_ms=row.offset_ms,
+    )
+
+
+def gather(
+    db: Connection, device: Row[Any], batch: Sequence[Mutation | Malformed], *, console: bool
+) -> Gathered:
+    """Everything `plan_push` needs for `batch` of the locked `device`."""
+    state = device_state(device)
+    repeated = [each.n for each in batch if each.n <= state.settled_through]
+    rows = queries.settled_rows(db, device.id, repeated) if repeated else ()
+    stored, asked = load_records(db, batch)
+    located = locate_all(db, batch)
+    buckets = _possible_buckets(batch, stored, located)
+    authority = (
+        dict.fromkeys(buckets, ALWAYS)
+        if console
+        else authority_of(db, device.account_id, buckets)
+    )
+    known = Known(
+        device=state,
+        settled={row.n: settled_of(row) for row in rows},
+        records={key: each.record for key, each in stored.items()},
+        authority=authority,
+        located=located,
+    )
+    return Gathered(known=known, stored=stored, asked=asked)

@@ -1,0 +1,73 @@
+"""Which grid a measured position lies in: one immutable index per published set of boundaries.
+
+The index is shared by the write path and by `grids:locate`, so a report and a lookup of the
+same place cannot disagree. It is rebuilt when the counter `grids` moved, which the write path
+does in the transaction that changes a boundary, and swapped as a whole.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import Connection, Engine
+
+from geo.datum import to_wgs84
+from geo.locate import GridIndex
+from server.replication import queries
+from sync.mutation import Malformed, Mutation, Position
+from sync.push import Located
+
+_E7 = 10**7
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """An index and the version of the boundaries it was built from."""
+
+    version: int
+    index: GridIndex
+
+
+_published: WeakKeyDictionary[Engine, Published] = WeakKeyDictionary()
+
+
+def published(db: Connection) -> Published:
+    """The index of the boundaries this transaction sees."""
+    version = queries.counter_value(db, queries.GRIDS_VERSION)
+    known = _published.get(db.engine)
+    if known is None or known.version != version:
+        rows = queries.grid_shapes(db)
+        index = GridIndex.build(
+            {row.id: row.geom for row in rows}, {row.id: row.code for row in rows}
+        )
+        known = Published(version=version, index=index)
+        _published[db.engine] = known
+    return known
+
+
+def place(index: GridIndex, position: Position) -> Located:
+    """Convert one position to WGS 84 and name the grid it most likely lies in."""
+    lon, lat = to_wgs84(position.lon_e7 / _E7, position.lat_e7 / _E7, position.datum.value)
+    candidates = index.locate(lon, lat, position.accuracy_cm / 100)
+    inside = [each for each in candidates if each.inside]
+    return Located(
+        grid=inside[0].grid if inside else None,
+        lon_e7=round(lon * _E7),
+        lat_e7=round(lat * _E7),
+        certain=bool(inside) and len(candidates) == 1,
+    )
+
+
+def locate_all(
+    db: Connection, mutations: Iterable[Mutation | Malformed]
+) -> Mapping[int, Located]:
+    """Locate every mutation that carries a position, by n; no query when none does."""
+    placed = [
+        (each.n, each.position)
+        for each in mutations
+        if isinstance(each, Mutation) and each.position is not None
+    ]
+    if not placed:
+        return {}
+    index = published(db).index
+    return {n: place(index, position) for n, position in placed}

@@ -1,0 +1,159 @@
+"""The read path: what a replica is missing, from one consistent snapshot.
+
+Pages are made of stored bytes: a record's body is written once, when it changes, and only
+joined here. A bucket whose seq and digest the phone already has costs nothing in the reply.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from server.replication import queries
+from server.replication.queries import BucketHead
+from sync.canonical import EMPTY_DIGEST, feed_item
+from sync.scope import scope_change
+from sync.wire import BUCKETS_MAX, BucketCursor, Gone, RawPage
+
+CONFIG = "config"
+PAGE_ROWS_MAX = 500
+PAGE_BYTES_MIN = 16 * 1024
+PAGE_BYTES_MAX = 1024 * 1024
+PAGE_BYTES_DEFAULT = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pulled:
+    """Scope changes and pages for one contact."""
+
+    enter: tuple[str, ...]
+    leave: tuple[str, ...]
+    pages: tuple[RawPage, ...]
+
+
+def allowed_buckets(db: Connection, account: str, now_ms: int) -> list[str]:
+    """Every bucket a worker may hold now, in feed order: configuration, own, then grids."""
+    grids = queries.grids_assigned(db, account, now_ms, limit=BUCKETS_MAX - 2)
+    return [CONFIG, f"user:{account}", *(f"grid:{each}" for each in grids)]
+
+
+def page_bytes(asked: int | None) -> int:
+    """The byte budget of one reply: what the phone asked for, inside the server's limits."""
+    if asked is None:
+        return PAGE_BYTES_DEFAULT
+    return min(max(asked, PAGE_BYTES_MIN), PAGE_BYTES_MAX)
+
+
+def pull(
+    db: Connection,
+    allowed: Sequence[str],
+    listed: Sequence[BucketCursor],
+    *,
+    budget: int,
+) -> Pulled:
+    """Pages for the allowed buckets that differ from what the phone listed.
+
+    Items take at most `budget` bytes; a bucket that did not fit is answered with no items and `more`.
+    """
+    cursors = {each.id: each for each in listed}
+    enter, leave = scope_change(list(cursors), allowed)
+    heads = queries.bucket_heads(db, allowed)
+    pages: list[RawPage] = []
+    left = budget
+    for bucket in allowed:
+        head = heads.get(bucket, _nothing(bucket))
+        page = _page(db, head, cursors.get(bucket), budget=left)
+        if page is None:
+            continue
+        left -= sum(len(item) for item in page.items)
+        pages.append(page)
+    return Pulled(enter=tuple(enter), leave=tuple(leave), pages=tuple(pages))
+
+
+def _nothing(bucket: str) -> BucketHead:
+    return BucketHead(
+        id=bucket, epoch=1, seq=0, digest=EMPTY_DIGEST, count=0, tombstone_floor=0
+    )
+
+
+def must_reset(head: BucketHead, cursor: BucketCursor) -> bool:
+    """Say whether a replica of the bucket must be compared from the start.
+
+    True when the seq numbering restarted, when the phone is ahead of the server (a restored
+    backup), when tombstones it needs are gone, or when equal cursors carry different digests.
+    """
+    return (
+        cursor.epoch != head.epoch
+        or cursor.seq > head.seq
+        or 0 < cursor.seq < head.tombstone_floor
+        or (cursor.seq == head.seq and cursor.digest != head.digest)
+    )
+
+
+def _page(
+    db: Connection, head: BucketHead, cursor: BucketCursor | None, *, budget: int
+) -> RawPage | None:
+    """One bucket's page, or None when the phone has everything."""
+    reset = cursor is not None and must_reset(head, cursor)
+    start = 0 if cursor is None or reset else cursor.seq
+    if cursor is not None and not reset and start == head.seq:
+        return None
+    items: tuple[bytes, ...] = ()
+    gone: tuple[Gone, ...] = ()
+    reached = start
+    if start < head.seq and budget > 0:
+        items, reached = _items(db, head, start, budget=budget)
+        gone = _gone(db, head.id, start, reached)
+    return RawPage(
+        id=head.id,
+        epoch=head.epoch,
+        from_seq=start,
+        seq=reached,
+        digest=head.digest,
+        count=head.count,
+        items=items,
+        gone=gone,
+        reset=reset,
+        more=reached < head.seq,
+    )
+
+
+def _items(
+    db: Connection, head: BucketHead, start: int, *, budget: int
+) -> tuple[tuple[bytes, ...], int]:
+    """Feed items after `start` within `budget` (at least one), and the seq they reach."""
+    rows = queries.feed_rows(db, head.id, start, limit=PAGE_ROWS_MAX)
+    items: list[bytes] = []
+    spent, reached = 0, start
+    for row in rows:
+        item = feed_item(row.body, row.hash)
+        if items and spent + len(item) > budget:
+            return tuple(items), reached
+        items.append(item)
+        spent += len(item)
+        reached = row.seq
+    if len(rows) == PAGE_ROWS_MAX:
+        return tuple(items), reached
+    return tuple(items), head.seq
+
+
+def _gone(db: Connection, bucket: str, start: int, reached: int) -> tuple[Gone, ...]:
+    if start == 0:
+        return ()
+    return tuple(
+        Gone(record=row.record_id, why=row.why, to=row.to_bucket)
+        for row in queries.exit_rows(db, bucket, start, reached)
+    )
+
+
+def manifest(db: Connection, bucket: str) -> Mapping[str, object]:
+    """Ids and hashes of everything in a bucket, with the head they belong to."""
+    head = queries.bucket_heads(db, [bucket]).get(bucket, _nothing(bucket))
+    return {
+        "id": head.id,
+        "epoch": head.epoch,
+        "seq": head.seq,
+        "digest": head.digest,
+        "count": head.count,
+        "records": [[row.id, row.hash] for row in queries.manifest_rows(db, bucket)],
+    }

@@ -1,0 +1,168 @@
+"""The phones' door to the write path: one contact, its lease, and its batches.
+
+A request is stored in transactions of at most `BATCH_MUTATIONS_MAX` mutations. Each commits by
+itself, so a request that dies half way keeps what was settled and the phone sends the rest
+again.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from sqlalchemy import Connection, Row
+
+from server.clock import new_id
+from server.db.store import Store
+from server.problems import StaleLease, Unauthenticated
+from server.replication import queries
+from server.replication.apply import Batch, decide_and_store, save_contact
+from sync.clock import offset_of
+from sync.mutation import Malformed, Mutation
+from sync.push import Author, Settled
+from sync.wire import SyncRequest
+
+BATCH_MUTATIONS_MAX = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Phone:
+    """Who is calling: the enrolled device and the worker signed in on it."""
+
+    device: str
+    account: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contact:
+    """What a contact left behind, as committed."""
+
+    lease: str
+    settled_through: int
+    answers: tuple[Settled, ...]
+    revoked: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Part:
+    """One transaction's share of a request."""
+
+    mutations: Sequence[Mutation | Malformed]
+    first: bool
+    last: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One request with who sent it, when it arrived, and the lease it may be given."""
+
+    phone: Phone
+    request: SyncRequest
+    received_ms: int
+    fresh_lease: str
+
+
+def _parts(mutations: Sequence[Mutation | Malformed]) -> list[_Part]:
+    starts = range(0, max(len(mutations), 1), BATCH_MUTATIONS_MAX)
+    return [
+        _Part(
+            mutations=mutations[start : start + BATCH_MUTATIONS_MAX],
+            first=start == 0,
+            last=start + BATCH_MUTATIONS_MAX >= len(mutations),
+        )
+        for start in starts
+    ]
+
+
+async def push(
+    store: Store, phone: Phone, request: SyncRequest, *, received_ms: int
+) -> Contact:
+    """Store a request's mutations in order and return their outcomes and the next lease.
+
+    Raises:
+        StaleLease: if the lease is neither the current nor the previous one, which means that
+            two phones share an identity. Nothing of the request is stored.
+    """
+    call = Call(phone=phone, request=request, received_ms=received_ms, fresh_lease=new_id())
+    answers: list[Settled] = []
+    for part in _parts(request.mutations):
+        settled, device = await store.write(partial(_transact, call=call, part=part))
+        answers.extend(settled)
+    return Contact(
+        lease=device.lease,
+        settled_through=device.settled_through,
+        answers=tuple(answers),
+        revoked=device.status == "revoked",
+    )
+
+
+def _transact(
+    db: Connection, *, call: Call, part: _Part
+) -> tuple[tuple[Settled, ...], Row[Any]]:
+    """One part of a request: its mutations, and what the contact changes about the device."""
+    device = _locked(db, call.phone)
+    values: dict[str, Any] = {}
+    if part.first:
+        values |= rotate_lease(device, call.request.lease, call.fresh_lease)
+    if part.last:
+        values |= _contact_values(device, call)
+    settled = _settle(db, call, part, device=device, values=values)
+    return settled, _locked(db, call.phone)
+
+
+def _locked(db: Connection, phone: Phone) -> Row[Any]:
+    device = queries.lock_device(db, phone.device)
+    if device is None:
+        raise Unauthenticated
+    return device
+
+
+def rotate_lease(device: Row[Any], presented: str | None, fresh: str) -> dict[str, Any]:
+    """The lease columns after a contact that presented `presented`.
+
+    A reply may be lost any number of times, so while a phone still shows the previous lease the
+    current one is handed out again instead of a newer one.
+
+    Raises:
+        StaleLease: for any lease but the current and the previous one.
+    """
+    if presented == device.lease:
+        return {"lease": fresh, "lease_previous": device.lease}
+    if presented == device.lease_previous:
+        return {}
+    raise StaleLease
+
+
+def _contact_values(device: Row[Any], call: Call) -> dict[str, Any]:
+    request = call.request
+    return {
+        "last_contact_ms": call.received_ms,
+        "last_n": max(device.last_n, request.last_n),
+        "offset_ms": offset_of(request.clock, call.received_ms),
+        "app_version": request.app_version,
+    }
+
+
+def _settle(
+    db: Connection, call: Call, part: _Part, *, device: Row[Any], values: dict[str, Any]
+) -> tuple[Settled, ...]:
+    if not part.mutations:
+        save_contact(db, device.id, values)
+        return ()
+    phone = call.phone
+    batch = Batch(
+        device=device,
+        author=Author(
+            device=phone.device,
+            account=phone.account,
+            role=phone.role,
+            console=False,
+            home_bucket=f"user:{phone.account}",
+        ),
+        mutations=part.mutations,
+        send=call.request.clock,
+        received_ms=call.received_ms,
+        contact=values,
+    )
+    return tuple(decide_and_store(db, batch).answers)

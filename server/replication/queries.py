@@ -1,0 +1,388 @@
+"""Questions the write path and the feed ask the database, one function per question."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, RowMapping, Select, func, select, update
+
+from server.db.bulk import among, insert_new, upsert
+from server.db.tables import (
+    Account,
+    Area,
+    Assignment,
+    Bucket,
+    BucketExit,
+    Conflict,
+    Counter,
+    Device,
+    Grid,
+    Incarnation,
+    MutationRow,
+    RecordRow,
+)
+
+LEVEL_GRID = 5
+GRIDS_VERSION = "grids"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BucketHead:
+    """Where one bucket's feed stands; read and written under the bucket's row lock."""
+
+    id: str
+    epoch: int
+    seq: int
+    digest: str
+    count: int
+    tombstone_floor: int
+
+
+def _locked(db: Connection, statement: Select[Any]) -> Select[Any]:
+    """Add FOR UPDATE where rows can be locked; SQLite has one writer at a time already."""
+    return statement.with_for_update() if db.dialect.name == "postgresql" else statement
+
+
+def incarnation(db: Connection) -> str:
+    """The id of this store's life: it changes when a backup is restored."""
+    return str(
+        db.execute(select(Incarnation.id).order_by(Incarnation.created_ms.desc())).scalar_one()
+    )
+
+
+# devices
+
+
+def lock_device(db: Connection, device_id: str) -> Row[Any] | None:
+    """The device's row, locked until the transaction ends, or None."""
+    columns = Device.__table__.c
+    statement = select(*columns).where(columns.id == device_id)
+    return db.execute(_locked(db, statement)).one_or_none()
+
+
+def console_of(db: Connection, account_id: str) -> str | None:
+    """The id of the account's console device, or None before its first write."""
+    statement = select(Device.id).where(Device.account_id == account_id, Device.console)
+    return db.execute(statement.order_by(Device.created_ms).limit(1)).scalar()
+
+
+def add_device(db: Connection, row: Mapping[str, Any]) -> None:
+    """Insert a device unless its id exists."""
+    insert_new(db, Device.__table__, [row], key=("id",))
+
+
+def save_device(db: Connection, device_id: str, values: Mapping[str, Any]) -> None:
+    """Store what a contact or a batch changed about a device."""
+    db.execute(
+        update(Device.__table__).where(Device.__table__.c.id == device_id).values(**values)
+    )
+
+
+def settled_rows(db: Connection, device_id: str, numbers: Sequence[int]) -> Sequence[Row[Any]]:
+    """The stored mutations of a device among `numbers`, in order of n."""
+    columns = MutationRow.__table__.c
+    statement = (
+        select(*columns)
+        .where(
+            columns.device_id == device_id, columns.n >= min(numbers), columns.n <= max(numbers)
+        )
+        .order_by(columns.n)
+    )
+    return db.execute(statement).all()
+
+
+def add_mutations(db: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Append settled mutations. A duplicate `(device, n)` is a broken caller and raises."""
+    upsert(db, MutationRow.__table__, rows, key=("device_id", "n"), update=None)
+
+
+# accounts, areas, authority
+
+
+def account_area_no(db: Connection, account_id: str) -> int:
+    """The first area number of the account's area; 0 when it has none."""
+    statement = (
+        select(Area.lo)
+        .join(Account, Account.area_id == Area.id)
+        .where(Account.id == account_id)
+    )
+    return int(db.execute(statement).scalar() or 0)
+
+
+def area_numbers(db: Connection, area_ids: Iterable[str]) -> dict[str, int]:
+    """Area id to its first number, for those that exist."""
+    statement = select(Area.id, Area.lo).where(among(db, Area.__table__.c.id, list(area_ids)))
+    return {row.id: row.lo for row in db.execute(statement)}
+
+
+def assignments_of(db: Connection, account_id: str) -> Sequence[Row[Any]]:
+    """`(lo, hi, valid_from_ms, valid_to_ms)` of all an account's assignments, oldest first."""
+    statement = (
+        select(Area.lo, Area.hi, Assignment.valid_from_ms, Assignment.valid_to_ms)
+        .join(Area, Area.id == Assignment.area_id)
+        .where(Assignment.account_id == account_id)
+        .order_by(Assignment.valid_from_ms)
+    )
+    return db.execute(statement).all()
+
+
+def grids_assigned(db: Connection, account_id: str, now_ms: int, *, limit: int) -> list[str]:
+    """Ids of the grids inside the account's assignments valid at `now_ms`, by area number."""
+    held, grid = Area.__table__.alias("held"), Area.__table__.alias("grid")
+    assignment = Assignment.__table__.c
+    statement = (
+        select(grid.c.id, grid.c.lo)
+        .select_from(Assignment.__table__)
+        .join(held, held.c.id == assignment.area_id)
+        .join(grid, grid.c.lo.between(held.c.lo, held.c.hi))
+        .where(
+            assignment.account_id == account_id,
+            assignment.valid_from_ms <= now_ms,
+            (assignment.valid_to_ms.is_(None)) | (assignment.valid_to_ms > now_ms),
+            grid.c.level == LEVEL_GRID,
+        )
+        .distinct()
+        .order_by(grid.c.lo)
+        .limit(limit)
+    )
+    return [row.id for row in db.execute(statement)]
+
+
+# records
+
+
+def record_rows(db: Connection, record_ids: Sequence[str]) -> Sequence[Row[Any]]:
+    """The stored rows of `record_ids` that exist, in no order."""
+    columns = RecordRow.__table__.c
+    statement = select(
+        columns.id,
+        columns.kind,
+        columns.bucket,
+        columns.rev,
+        columns.seq,
+        columns.truth,
+        columns.hash,
+    ).where(among(db, columns.id, list(record_ids)))
+    return db.execute(statement).all()
+
+
+def record_revs(db: Connection, record_ids: Sequence[str]) -> dict[str, tuple[int, str]]:
+    """Record id to `(rev, bucket)` as committed now, for those that exist."""
+    columns = RecordRow.__table__.c
+    statement = select(columns.id, columns.rev, columns.bucket).where(
+        among(db, columns.id, list(record_ids))
+    )
+    return {row.id: (row.rev, row.bucket) for row in db.execute(statement)}
+
+
+def add_records(db: Connection, rows: Sequence[Mapping[str, Any]]) -> int:
+    """Insert records that do not exist yet and return how many were really new."""
+    return insert_new(db, RecordRow.__table__, rows, key=("id",))
+
+
+def save_records(db: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Replace records by id."""
+    changed = ("bucket", "area_no", "rev", "seq", "truth", "body", "hash")
+    upsert(db, RecordRow.__table__, rows, key=("id",), update=changed)
+
+
+# buckets
+
+
+def _heads(rows: Iterable[RowMapping]) -> dict[str, BucketHead]:
+    return {row["id"]: BucketHead(**row) for row in rows}
+
+
+def bucket_heads(db: Connection, bucket_ids: Sequence[str]) -> dict[str, BucketHead]:
+    """Heads of the buckets that exist."""
+    columns = Bucket.__table__.c
+    return _heads(
+        db.execute(select(*columns).where(among(db, columns.id, list(bucket_ids)))).mappings()
+    )
+
+
+def lock_buckets(db: Connection, bucket_ids: Iterable[str]) -> dict[str, BucketHead]:
+    """Lock the buckets in id order, making the missing ones first, and return their heads.
+
+    A row that does not exist cannot be locked, so it is inserted empty before the lock.
+    """
+    wanted = sorted(set(bucket_ids))
+    columns = Bucket.__table__.c
+    statement = _locked(
+        db, select(*columns).where(among(db, columns.id, wanted)).order_by(columns.id)
+    )
+    heads = _heads(db.execute(statement).mappings())
+    missing = [each for each in wanted if each not in heads]
+    if not missing:
+        return heads
+    empty = {"epoch": 1, "seq": 0, "digest": "0" * 16, "count": 0, "tombstone_floor": 0}
+    insert_new(db, Bucket.__table__, [{"id": each, **empty} for each in missing], key=("id",))
+    return _heads(db.execute(statement).mappings())
+
+
+def save_buckets(db: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Store the heads of locked buckets."""
+    upsert(db, Bucket.__table__, rows, key=("id",), update=("seq", "digest", "count"))
+
+
+def save_exits(db: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Note records that left a bucket, one row per bucket and record."""
+    upsert(
+        db,
+        BucketExit.__table__,
+        rows,
+        key=("bucket", "record_id"),
+        update=("seq", "why", "to_bucket"),
+    )
+
+
+def drop_exits(db: Connection, bucket: str, record_ids: Sequence[str]) -> None:
+    """Forget that records left `bucket`: they are back."""
+    columns = BucketExit.__table__.c
+    db.execute(
+        BucketExit.__table__.delete().where(
+            columns.bucket == bucket, among(db, columns.record_id, list(record_ids))
+        )
+    )
+
+
+# the feed
+
+
+def feed_rows(db: Connection, bucket: str, after_seq: int, *, limit: int) -> Sequence[Row[Any]]:
+    """`(seq, hash, body)` of the bucket's records changed after `after_seq`, by seq."""
+    columns = RecordRow.__table__.c
+    statement = (
+        select(columns.seq, columns.hash, columns.body)
+        .where(columns.bucket == bucket, columns.seq > after_seq)
+        .order_by(columns.seq)
+        .limit(limit)
+    )
+    return db.execute(statement).all()
+
+
+def exit_rows(db: Connection, bucket: str, after_seq: int, to_seq: int) -> Sequence[Row[Any]]:
+    """Records that left the bucket with seq in `(after_seq, to_seq]`, by seq."""
+    columns = BucketExit.__table__.c
+    statement = (
+        select(columns.record_id, columns.why, columns.to_bucket)
+        .where(columns.bucket == bucket, columns.seq > after_seq, columns.seq <= to_seq)
+        .order_by(columns.seq)
+    )
+    return db.execute(statement).all()
+
+
+def manifest_rows(db: Connection, bucket: str) -> Sequence[Row[Any]]:
+    """`(id, hash)` of every record in the bucket, by id."""
+    columns = RecordRow.__table__.c
+    statement = select(columns.id, columns.hash).where(columns.bucket == bucket)
+    return db.execute(statement.order_by(columns.id)).all()
+
+
+def bodies_in(
+    db: Connection, buckets: Sequence[str], record_ids: Sequence[str]
+) -> Sequence[Row[Any]]:
+    """`(hash, body)` of the asked records that live in one of `buckets`, by id."""
+    columns = RecordRow.__table__.c
+    statement = (
+        select(columns.hash, columns.body)
+        .where(
+            among(db, columns.id, list(record_ids)), among(db, columns.bucket, list(buckets))
+        )
+        .order_by(columns.id)
+    )
+    return db.execute(statement).all()
+
+
+# conflicts and counters
+
+
+def open_conflict_rows(db: Connection, record_ids: Sequence[str]) -> Sequence[Row[Any]]:
+    """`(id, record_id, field)` of the open conflicts of some records."""
+    columns = Conflict.__table__.c
+    statement = select(columns.id, columns.record_id, columns.field).where(
+        among(db, columns.record_id, list(record_ids)), columns.status == "open"
+    )
+    return db.execute(statement).all()
+
+
+def save_conflicts(db: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Open or update conflicts by id."""
+    upsert(db, Conflict.__table__, rows, key=("id",), update=("choices", "live", "area_no"))
+
+
+def close_conflict(db: Connection, conflict_id: str, values: Mapping[str, Any]) -> None:
+    """Close one conflict with who, when and what was chosen."""
+    columns = Conflict.__table__.c
+    db.execute(update(Conflict.__table__).where(columns.id == conflict_id).values(**values))
+
+
+def save_projection(db: Connection, table: Any, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert or replace projection rows by id; `created_ms` keeps its first value."""
+    changed = tuple(name for name in rows[0] if name not in {"id", "created_ms"})
+    upsert(db, table, rows, key=("id",), update=changed)
+
+
+def next_number(db: Connection, name: str) -> int:
+    """Advance a named counter by one and return it; the row stays locked until the end."""
+    columns = Counter.__table__.c
+    insert_new(db, Counter.__table__, [{"name": name, "value": 0}], key=("name",))
+    statement = (
+        update(Counter.__table__)
+        .where(columns.name == name)
+        .values(value=columns.value + 1)
+        .returning(columns.value)
+    )
+    return int(db.execute(statement).scalar_one())
+
+
+def counter_value(db: Connection, name: str) -> int:
+    """What a named counter stands at; 0 before its first use."""
+    columns = Counter.__table__.c
+    return int(db.execute(select(columns.value).where(columns.name == name)).scalar() or 0)
+
+
+def grid_shapes(db: Connection) -> Sequence[Row[Any]]:
+    """`(id, code, geom)` of every grid, by code."""
+    columns = Grid.__table__.c
+    return db.execute(
+        select(columns.id, columns.code, columns.geom).order_by(columns.code)
+    ).all()
+
+
+def record_count(db: Connection, kind: str) -> int:
+    """How many records of a kind are stored."""
+    columns = RecordRow.__table__.c
+    return int(db.execute(select(func.count()).where(columns.kind == kind)).scalar_one())
+
+
+# the whole store, for comparison
+
+
+def record_chunks(db: Connection, *, chunk_rows: int) -> Iterator[list[Row[Any]]]:
+    """Every record, by id, in chunks of at most `chunk_rows`."""
+    columns = RecordRow.__table__.c
+    after: str | None = None
+    while True:
+        statement = select(*columns).order_by(columns.id).limit(chunk_rows)
+        if after is not None:
+            statement = statement.where(columns.id > after)
+        rows = list(db.execute(statement).all())
+        if not rows:
+            return
+        yield rows
+        after = rows[-1].id
+
+
+def all_bucket_heads(db: Connection) -> list[BucketHead]:
+    """The heads of all buckets, by id."""
+    columns = Bucket.__table__.c
+    return list(_heads(db.execute(select(*columns).order_by(columns.id)).mappings()).values())
+
+
+def projection_rows(
+    db: Connection, table: Any, record_ids: Sequence[str]
+) -> Sequence[RowMapping]:
+    """The rows of a projection table for some records, in no order."""
+    statement = select(*table.c).where(among(db, table.c.id, list(record_ids)))
+    return db.execute(statement).mappings().all()

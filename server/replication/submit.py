@@ -1,0 +1,187 @@
+"""The consoles' door to the write path: REST requests and imports become mutations.
+
+A console is a device whose `n` the server allocates (docs/decisions), so every change has an
+author, a time and a place in history, whoever made it. A console's decision that the rules
+refuse raises, and the caller's transaction rolls back: unlike a phone, it is told at once.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection
+
+from server.clock import new_id
+from server.problems import InvalidBody, NeedsPerson, PreconditionFailed, TransitionRefused
+from server.replication import queries
+from server.replication.apply import Batch, decide_and_store
+from sync.canonical import canonical
+from sync.mutation import EMPTY, Mutation, Position
+from sync.outcome import Outcome
+from sync.push import Author, Settled
+
+BATCH_MUTATIONS_MAX = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A mutation a console asks for; `n`, time and device are the server's to give.
+
+    `if_rev` is the revision of an `If-Match` header: any other revision refuses the draft.
+    """
+
+    record: str
+    kind: str
+    base: int
+    set: Mapping[str, Any] = field(default=EMPTY)
+    add: Mapping[str, tuple[str, ...]] = field(default=EMPTY)
+    remove: Mapping[str, tuple[str, ...]] = field(default=EMPTY)
+    act: str | None = None
+    args: Mapping[str, Any] = field(default=EMPTY)
+    position: Position | None = None
+    if_rev: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Console:
+    """The account a console writes for, with its role."""
+
+    account: str
+    role: str
+
+
+def _device(db: Connection, console: Console, now_ms: int) -> Any:
+    device_id = queries.console_of(db, console.account)
+    if device_id is None:
+        device_id = new_id()
+        queries.add_device(db, console_row(device_id, console.account, now_ms))
+    device = queries.lock_device(db, device_id)
+    if device is None:
+        raise LookupError("the console device vanished inside its own transaction")
+    return device
+
+
+def console_row(device_id: str, account: str, now_ms: int) -> dict[str, Any]:
+    """A fresh console device for an account."""
+    return {
+        "id": device_id,
+        "account_id": account,
+        "console": True,
+        "name": "console",
+        "status": "active",
+        "settled_through": 0,
+        "last_n": 0,
+        "last_at_ms": 0,
+        "created_ms": now_ms,
+    }
+
+
+def _body(draft: Draft, n: int) -> bytes:
+    """The canonical JSON of a draft, the same shape a phone sends."""
+    body: dict[str, Any] = {
+        "n": n,
+        "record": draft.record,
+        "kind": draft.kind,
+        "base": draft.base,
+    }
+    if draft.act is not None:
+        body |= {"act": draft.act, "args": dict(draft.args)}
+    if draft.set:
+        body["set"] = dict(draft.set)
+    for name, values in (("add", draft.add), ("remove", draft.remove)):
+        if values:
+            body[name] = {key: list(each) for key, each in values.items()}
+    if draft.position is not None:
+        place = draft.position
+        body["position"] = {
+            "lon_e7": place.lon_e7,
+            "lat_e7": place.lat_e7,
+            "datum": place.datum.value,
+            "accuracy_cm": place.accuracy_cm,
+        }
+    return canonical(body)
+
+
+def _mutation(draft: Draft, n: int) -> Mutation:
+    return Mutation(
+        n=n,
+        record=draft.record,
+        kind=draft.kind,
+        base=draft.base,
+        body=_body(draft, n),
+        set=draft.set,
+        add=draft.add,
+        remove=draft.remove,
+        act=draft.act,
+        args=draft.args,
+        position=draft.position,
+    )
+
+
+def submit(
+    db: Connection, console: Console, drafts: Sequence[Draft], *, now_ms: int
+) -> list[Settled]:
+    """Decide and store drafts in order, inside the caller's transaction.
+
+    Returns one settled mutation a draft; nothing is raised for a refused one, see
+    `require_done`.
+
+    Raises:
+        PreconditionFailed: if a draft's `if_rev` is not the record's revision.
+    """
+    answers: list[Settled] = []
+    for start in range(0, len(drafts), BATCH_MUTATIONS_MAX):
+        chunk = drafts[start : start + BATCH_MUTATIONS_MAX]
+        device = _device(db, console, now_ms)
+        first = device.settled_through + 1
+        _check_preconditions(db, chunk)
+        batch = Batch(
+            device=device,
+            author=Author(
+                device=device.id,
+                account=console.account,
+                role=console.role,
+                console=True,
+                home_bucket=f"user:{console.account}",
+            ),
+            mutations=[_mutation(each, first + index) for index, each in enumerate(chunk)],
+            send=None,
+            received_ms=now_ms,
+        )
+        answers.extend(decide_and_store(db, batch).answers)
+    return answers
+
+
+def _check_preconditions(db: Connection, drafts: Sequence[Draft]) -> None:
+    """Compare `if_rev` under the locks of the records' buckets, so the answer stays true."""
+    guarded = {each.record: each.if_rev for each in drafts if each.if_rev is not None}
+    if not guarded:
+        return
+    revs = queries.record_revs(db, sorted(guarded))
+    queries.lock_buckets(db, {bucket for _, bucket in revs.values()})
+    for record, (rev, _) in queries.record_revs(db, sorted(guarded)).items():
+        if rev != guarded[record]:
+            raise PreconditionFailed(current_rev=rev)
+
+
+_DONE = frozenset({Outcome.APPLIED, Outcome.MERGED, Outcome.UNCHANGED, Outcome.CONFLICT})
+
+
+def require_done(settled: Sequence[Settled]) -> None:
+    """Raise the problem of the first refused mutation, so that the transaction rolls back.
+
+    Raises:
+        InvalidBody: the mutation can never be applied; names the field.
+        TransitionRefused: the record's state does not allow the act.
+        NeedsPerson: the mutation is held for somebody to decide.
+    """
+    for each in settled:
+        if each.outcome in _DONE:
+            continue
+        code = None if each.code is None else each.code.value
+        if each.outcome is Outcome.INVALID:
+            pointer = "" if each.field is None else f"/{each.field}"
+            raise InvalidBody(errors=[{"pointer": pointer, "reason": code or "invalid"}])
+        if each.outcome is Outcome.RECORDED:
+            raise TransitionRefused(code=code)
+        raise NeedsPerson(code=code)
