@@ -4,8 +4,10 @@ from fastapi import APIRouter
 
 from server.health import router as health
 from server.identity.endpoints import router as identity
+from server.reference import router as reference
 
 ROUTERS: tuple[APIRouter, ...] = (
     health,
+    reference,
     identity,
 )

@@ -2,8 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
-
 from fastapi import FastAPI, Request, Response
 from fastapi.routing import APIRoute
 
@@ -11,8 +9,9 @@ from server.api import ROUTERS
 from server.db.store import Store, StoreBusy, open_store
 from server.gate import Gate
 from server.notify import Wakeups, open_wakeups
+from server.openapi import describe
 from server.problem_answers import install, request_id_of
-from server.problems import DEFAULT_RESPONSES, PROBLEM_SCHEMA, ServiceUnavailable
+from server.problems import DEFAULT_RESPONSES, ServiceUnavailable
 from server.settings import Settings
 
 VERSION = "0.1.0"
@@ -27,10 +26,10 @@ whose `type` is explained at `/problems`. Times ending in `_ms` are milliseconds
 async def _running(app: FastAPI) -> AsyncIterator[None]:
     """Open what `create_app` was not given, and close only that."""
     settings: Settings = app.state.settings
-    opened = getattr(app.state, "store", None) is None
-    if opened:
-        app.state.store = open_store(settings.database_url)
     wakeups: Wakeups = app.state.wakeups
+    opened = app.state.store is None
+    if opened:
+        _adopt(app, open_store(settings.database_url))
     await wakeups.start()
     try:
         yield
@@ -72,26 +71,20 @@ def create_app(settings: Settings | None = None, *, store: Store | None = None) 
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.settings = settings
-    app.state.store = store
+    app.state.store = None
     app.state.wakeups = open_wakeups(settings.redis_url, deployment=settings.deployment)
+    if store is not None:
+        _adopt(app, store)
     install(app)
     app.add_exception_handler(StoreBusy, _on_busy)
     app.add_middleware(Gate, limits=settings.limits, hsts=settings.hsts)
     for router in ROUTERS:
         app.include_router(router)
-    _describe(app)
+    describe(app)
     return app
 
 
-def _describe(app: FastAPI) -> None:
-    """Add to the OpenAPI document what FastAPI cannot know: the problem schema."""
-    plain = app.openapi
-
-    def document() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            found = plain()
-            parts = found.setdefault("components", {})
-            parts.setdefault("schemas", {})["Problem"] = dict(PROBLEM_SCHEMA)
-        return app.openapi_schema or found
-
-    app.openapi = document  # type: ignore[method-assign]  # FastAPI's documented way
+def _adopt(app: FastAPI, store: Store) -> None:
+    """Use `store`, and let its commits wake those who wait."""
+    app.state.store = store
+    store.on_commit(app.state.wakeups.tell)

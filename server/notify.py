@@ -49,12 +49,16 @@ class Wakeups:
         """Stop listening and wake everybody who still waits."""
         self._wake_all()
 
-    async def publish(self, buckets: Iterable[str]) -> None:
-        """Say that `buckets` changed.
+    def tell(self, buckets: Iterable[str]) -> None:
+        """Say that `buckets` changed; the store calls it after each commit.
 
-        Call it after the commit. It never raises and never waits for another machine.
+        It never raises and never waits. Call it on the event loop.
         """
         self._wake(buckets)
+
+    async def publish(self, buckets: Iterable[str]) -> None:
+        """Do what `tell` does, for callers that await."""
+        self.tell(buckets)
 
     async def wait(self, buckets: Iterable[str], timeout_s: float) -> bool:
         """Wait until one of `buckets` changes; False if `timeout_s` seconds went by without.
@@ -131,7 +135,7 @@ class RedisWakeups(Wakeups):
         await super().close()
 
     @override
-    async def publish(self, buckets: Iterable[str]) -> None:
+    def tell(self, buckets: Iterable[str]) -> None:
         changed = frozenset(buckets)
         self._wake(changed)
         if not changed:

@@ -37,6 +37,10 @@ class AreaSpan:
         return self.lo <= area_no <= self.hi
 
 
+EVERYWHERE = AreaSpan(id="", lo=0, hi=2**63 - 1)
+"""The area of an account that has none of its own: the whole tree."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
     """Who is asking. `device` and its status are set only for a device's own token."""

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, RowMapping, insert, or_, select, update
+from sqlalchemy import Connection, Row, RowMapping, Select, func, insert, or_, select, update
 from sqlmodel import col
 
 from server.clock import new_id
 from server.db.tables import Account, Area, Assignment, Device, Token
-from server.identity.principal import AreaSpan, DeviceStatus, Principal, Role
+from server.identity.principal import EVERYWHERE, AreaSpan, DeviceStatus, Principal, Role
 from server.identity.tokens import new_token, token_hash
 from server.problems import AlreadyExists, NotFound
 
@@ -21,7 +22,7 @@ def principal_of(db: Connection, *, hashed: str, now_ms: int) -> Principal | Non
 
     One statement: the token by its key, then account, area and device by theirs.
     """
-    row = db.execute(
+    row: Row[Any] | None = db.execute(
         select(
             col(Account.id),
             col(Account.login),
@@ -33,7 +34,7 @@ def principal_of(db: Connection, *, hashed: str, now_ms: int) -> Principal | Non
             col(Device.status),
         )
         .join(Account, col(Account.id) == col(Token.account_id))
-        .join(Area, col(Area.id) == col(Account.area_id))
+        .outerjoin(Area, col(Area.id) == col(Account.area_id))
         .outerjoin(Device, col(Device.id) == col(Token.device_id))
         .where(
             col(Token.hash) == hashed,
@@ -48,10 +49,16 @@ def principal_of(db: Connection, *, hashed: str, now_ms: int) -> Principal | Non
         account=row.id,
         login=row.login,
         role=Role(row.role),
-        area=AreaSpan(id=row.area_id, lo=row.lo, hi=row.hi),
+        area=_span(row),
         device=row.device_id,
         device_status=None if row.status is None else DeviceStatus(row.status),
     )
+
+
+def _span(row: Row[Any]) -> AreaSpan:
+    if row.area_id is None:
+        return EVERYWHERE
+    return AreaSpan(id=row.area_id, lo=row.lo, hi=row.hi)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,9 +116,9 @@ def account_with_login(db: Connection, login: str) -> RowMapping | None:
 
 
 def create_account(
-    db: Connection, *, login: str, role: Role, area_code: str, now_ms: int
+    db: Connection, *, login: str, role: Role, area_code: str | None, now_ms: int
 ) -> str:
-    """Create an account and return its id.
+    """Create an account and return its id; `area_code` None means the whole tree.
 
     A worker is assigned to the area from `now_ms` on.
 
@@ -119,7 +126,7 @@ def create_account(
         NotFound: if no area has this code.
         AlreadyExists: if the login is taken.
     """
-    area = area_with_code(db, area_code)
+    area = None if area_code is None else area_with_code(db, area_code).id
     if account_with_login(db, login) is not None:
         raise AlreadyExists("An account with this login exists.")
     account = new_id()
@@ -128,13 +135,13 @@ def create_account(
             id=account,
             login=login,
             role=role.value,
-            area_id=area.id,
+            area_id=area,
             active=True,
             created_ms=now_ms,
         )
     )
-    if role is Role.WORKER:
-        assign(db, account=account, area=area.id, now_ms=now_ms)
+    if role is Role.WORKER and area is not None:
+        assign(db, account=account, area=area, now_ms=now_ms)
     return account
 
 
@@ -233,14 +240,14 @@ def devices_of(
     """Return the devices of accounts inside `area`, or of one account, newest first."""
     statement = _devices().where(col(Device.console).is_(False))
     if account is None:
-        statement = statement.where(col(Area.lo).between(area.lo, area.hi))
+        statement = statement.where(func.coalesce(col(Area.lo), 0).between(area.lo, area.hi))
     else:
         statement = statement.where(col(Device.account_id) == account)
     statement = statement.order_by(col(Device.created_ms).desc(), col(Device.id)).limit(limit)
     return db.execute(statement).mappings().all()
 
 
-def _devices():  # type: ignore[no-untyped-def]  # noqa: ANN202 - the type is twelve columns long
+def _devices() -> Select[Any]:
     return (
         select(
             col(Device.id),
@@ -253,10 +260,10 @@ def _devices():  # type: ignore[no-untyped-def]  # noqa: ANN202 - the type is tw
             col(Device.last_contact_ms),
             col(Device.app_version),
             col(Device.created_ms),
-            col(Area.lo).label("area_no"),
+            func.coalesce(col(Area.lo), 0).label("area_no"),
         )
         .join(Account, col(Account.id) == col(Device.account_id))
-        .join(Area, col(Area.id) == col(Account.area_id))
+        .outerjoin(Area, col(Area.id) == col(Account.area_id))
     )
 
 
