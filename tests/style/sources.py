@@ -32,7 +32,7 @@ class Module:
 def tracked_files() -> tuple[str, ...]:
     """Paths below the repository that are tracked or would be, in order."""
     listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],  # noqa: S607
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
         check=True,
         capture_output=True,

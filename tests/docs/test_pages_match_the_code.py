@@ -1,0 +1,44 @@
+"""Pages that speak about the code say what the code says."""
+
+import json
+
+import pytest
+
+from sync.exchange import SyncReply
+from sync.outcome import Code, Outcome
+from sync.wire import decode_reply, decode_request
+from tests.docs.pages import blocks, read
+from tests.style.sources import ROOT
+from tools.reference import PAGES
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_generated_pages_are_fresh(path: str) -> None:
+    assert (ROOT / path).read_text(encoding="utf-8") == PAGES[path](), "run `make openapi`"
+
+
+def test_every_outcome_and_code_is_explained() -> None:
+    page = read("docs/protocol/03-outcomes.md")
+    missing = [word for word in (*Outcome, *Code) if f"| `{word}` |" not in page]
+    assert missing == []
+
+
+def test_the_request_of_the_protocol_pages_is_one_the_server_reads() -> None:
+    request, _ = (
+        json.loads(block.text) for block in blocks("docs/protocol/02-the-call.md", "json")
+    )
+    assert len(decode_request(request).mutations) == 2
+
+
+def test_the_reply_of_the_protocol_pages_is_one_the_phone_reads() -> None:
+    _, reply = (
+        json.loads(block.text) for block in blocks("docs/protocol/02-the-call.md", "json")
+    )
+    assert isinstance(decode_reply(reply), SyncReply)
+
+
+def test_every_decision_is_listed() -> None:
+    folder = ROOT / "docs/decisions"
+    numbered = {path.name for path in folder.glob("0*.md")}
+    listed = {name for name in numbered if f"({name})" in read("docs/decisions/README.md")}
+    assert listed == numbered

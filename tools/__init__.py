@@ -1,0 +1,1 @@
+"""Programs for developers only: nothing here ships in the wheel or runs in production."""
