@@ -74,7 +74,7 @@ async def enrol(
         row = device_with_id(db, new.id)
         settled = 0 if row is None else row["settled_through"]
         return DeviceEnrolled(
-            device=new.id, token=token, account=new.account, settled_through=settled
+            id=new.id, token=token, account=new.account, settled_through=settled
         )
 
     return await store.write(work)

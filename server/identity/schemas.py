@@ -28,7 +28,7 @@ class DeviceEnrolment(BaseModel):
 class DeviceEnrolled(BaseModel):
     """The device's identity. The token is shown once."""
 
-    device: str
+    id: str
     token: str
     account: str
     settled_through: int
