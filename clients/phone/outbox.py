@@ -1,0 +1,102 @@
+"""The outbox of a phone: numbering work, writing it down, and choosing what to send."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from clients.phone.store import OutboxRow, Store
+from sync.exchange import Limits
+from sync.mutation import EMPTY, ClockReading, Malformed, Mutation, Position
+from sync.replica import IDENTITY_CODES
+from sync.wire import decode_mutation, sealed
+
+ENVELOPE_BYTES = 40_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What an author asks for, before it has a number."""
+
+    record: str
+    kind: str
+    base: int
+    clock: ClockReading
+    set: Mapping[str, Any] = EMPTY
+    add: Mapping[str, Sequence[str]] = EMPTY
+    remove: Mapping[str, Sequence[str]] = EMPTY
+    act: str | None = None
+    args: Mapping[str, Any] = EMPTY
+    position: Position | None = None
+    creates: bool = False
+
+
+def write_down(store: Store, work: Work) -> int:
+    """Give `work` the next n and put it into the outbox; call inside a transaction.
+
+    Raises:
+        ValueError: if it is nothing the protocol can carry, such as a value with a fraction.
+    """
+    n = int(store.setting("last_n") or 0) + 1
+    mutation = sealed(
+        Mutation(
+            n=n,
+            record=work.record,
+            kind=work.kind,
+            base=work.base,
+            body=b"",
+            clock=work.clock,
+            set=dict(work.set),
+            add={name: tuple(values) for name, values in work.add.items()},
+            remove={name: tuple(values) for name, values in work.remove.items()},
+            act=work.act,
+            args=dict(work.args),
+            position=work.position,
+            actor=store.setting("actor"),
+        )
+    )
+    read_back = decode_mutation(json.loads(mutation.body))
+    if isinstance(read_back, Malformed):
+        name = read_back.field or "the mutation"
+        raise ValueError(f"{name} cannot be carried")  # noqa: TRY004 - a value, not a type
+    store.keep_setting("last_n", n)
+    store.add(
+        OutboxRow(
+            n=n,
+            record=work.record,
+            kind=work.kind,
+            body=mutation.body,
+            creates=work.creates,
+        )
+    )
+    return n
+
+
+def as_mutation(row: OutboxRow) -> Mutation:
+    """Return the mutation an outbox row holds; only readable ones are ever written."""
+    mutation = decode_mutation(json.loads(row.body))
+    if isinstance(mutation, Malformed):
+        raise TypeError("the outbox holds a body that was not written by this phone")
+    return mutation
+
+
+def next_batch(store: Store, *, limits: Limits, batch_max: int) -> list[OutboxRow]:
+    """Return the waiting mutations to send next: the lowest n, within count and bytes."""
+    batch: list[OutboxRow] = []
+    room = limits.bytes - ENVELOPE_BYTES
+    for row in store.waiting(limit=min(limits.mutations, batch_max)):
+        room -= len(row.body) + 1
+        if batch and room < 0:
+            break
+        batch.append(row)
+    return batch
+
+
+def carry_over(store: Store) -> None:
+    """Number the outbox anew from 1 for a new identity; nothing in it is dropped."""
+    last_n = 0
+    for row in store.carried_over(sorted(IDENTITY_CODES)):
+        last_n += 1
+        body = sealed(replace(as_mutation(row), n=last_n)).body
+        store.add(replace(row, n=last_n, body=body))
+    store.keep_setting("last_n", last_n)

@@ -1,0 +1,83 @@
+"""What one call of `Phone.sync` did, in numbers and outcomes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from clients.phone.transport import Answer
+from sync.exchange import WireOutcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why a sync ended early. `status` is None when no reply arrived.
+
+    `slug` is the last part of the problem type the server named, `waiting` when the server had
+    asked for a pause that is not over, else `no-reply` or `unreadable-reply`.
+    """
+
+    slug: str
+    status: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncReport:
+    """The result of one sync.
+
+    `bytes_up` and `bytes_down` are whole HTTP/1.1 messages (line, headers and compressed body)
+    without the transport below; for replies cut short, what arrived. `outcomes` are those that
+    became final in this sync, by n. `wait_s` is how long the phone should wait before the next.
+    """
+
+    bytes_up: int = 0
+    bytes_down: int = 0
+    round_trips: int = 0
+    outcomes: Mapping[int, WireOutcome] = field(default_factory=dict)
+    put: int = 0
+    gone: int = 0
+    wait_s: int = 0
+    up_to_date: bool = False
+    identity_doubtful: bool = False
+    failure: Failure | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Tally:
+    """What a sync has done so far.
+
+    `unchecked` are buckets this sync has not followed to their end yet, `fetched_again` those
+    it started anew because their bytes differed, `renewed` whether the last reply came from a
+    new incarnation, `progress` whether the last round changed anything.
+    """
+
+    unchecked: set[str]
+    fetched_again: set[str] = field(default_factory=set)
+    bytes_up: int = 0
+    bytes_down: int = 0
+    round_trips: int = 0
+    outcomes: dict[int, WireOutcome] = field(default_factory=dict)
+    put: int = 0
+    gone: int = 0
+    progress: bool = False
+    renewed: bool = False
+    identity_doubtful: bool = False
+
+    def count(self, answer: Answer) -> None:
+        """Add one exchange."""
+        self.round_trips += 1
+        self.bytes_up += answer.bytes_up
+        self.bytes_down += answer.bytes_down
+
+    def report(self, *, failure: Failure | None, wait_s: int, up_to_date: bool) -> SyncReport:
+        """Return the report of the whole sync."""
+        return SyncReport(
+            bytes_up=self.bytes_up,
+            bytes_down=self.bytes_down,
+            round_trips=self.round_trips,
+            outcomes=dict(self.outcomes),
+            put=self.put,
+            gone=self.gone,
+            wait_s=wait_s,
+            up_to_date=up_to_date,
+            identity_doubtful=self.identity_doubtful,
+            failure=failure,
+        )

@@ -1,0 +1,205 @@
+"""The rounds of a sync: send, apply one reply in one transaction, and go on until done."""
+
+import httpx
+
+from clients.phone.clock import Chance, PhoneClock, read
+from clients.phone.outbox import as_mutation, next_batch
+from clients.phone.report import Failure, SyncReport, Tally
+from clients.phone.store import BucketRow, OutboxRow, Store
+from clients.phone.timing import Timing
+from clients.phone.transport import Answer, post_json
+from sync.canonical import digest_of
+from sync.errors import ProtocolError
+from sync.exchange import BucketCursor, Limits, SyncReply, SyncRequest
+from sync.replica import Followed, digest_of_bodies, page_effect, settlement
+from sync.wire import decode_reply, encode_request
+
+KEEP_SETTLED_MS = 14 * 86_400_000
+ROUNDS_MAX = 10_000
+APP_VERSION = "1.0.0"
+APP_SCHEMA = 1
+
+
+class Rounds:
+    """Contact of one phone with its server. One request is in flight at a time."""
+
+    def __init__(
+        self, store: Store, http: httpx.Client, *, clock: PhoneClock, chance: Chance
+    ) -> None:
+        self._store = store
+        self._http = http
+        self._clock = clock
+        self._timing = Timing(store, clock=clock, chance=chance)
+        self._limits = Limits()
+
+    def due_in_s(self) -> int:
+        """How many seconds to wait before the next automatic sync."""
+        return self._timing.due_in_s()
+
+    def run(self) -> SyncReport:
+        """Go on until nothing waits and every bucket is complete, or until something fails."""
+        blocked_s = self._timing.blocked_s()
+        if blocked_s:
+            return SyncReport(failure=Failure(slug="waiting"), wait_s=blocked_s)
+        tally = Tally(unchecked={row.id for row in self._store.buckets()})
+        for _ in range(ROUNDS_MAX):
+            failure = self._round(tally)
+            if failure is not None:
+                return tally.report(failure=failure, wait_s=self.due_in_s(), up_to_date=False)
+            if not tally.progress or self._done(tally):
+                break
+        return tally.report(
+            failure=None, wait_s=self.due_in_s(), up_to_date=self.is_up_to_date()
+        )
+
+    def is_up_to_date(self) -> bool:
+        """Say whether every bucket was followed to its end and has the server's digest."""
+        rows = self._store.buckets()
+        return (
+            self._store.setting("incarnation") is not None
+            and all(row.complete for row in rows)
+            and not any(self._differs(row) for row in rows)
+        )
+
+    def _differs(self, row: BucketRow) -> bool:
+        return digest_of_bodies(self._store.bodies(row.id)) != row.digest
+
+    def _done(self, tally: Tally) -> bool:
+        """Say whether this sync is over; a bucket whose bytes differ is fetched again once."""
+        rows = self._store.buckets()
+        if self._store.waiting(limit=1) or tally.unchecked:
+            return False
+        if not all(row.complete for row in rows):
+            return False
+        differing = [row.id for row in rows if self._differs(row)]
+        again = [bucket for bucket in differing if bucket not in tally.fetched_again]
+        for bucket in again:
+            self._store.rewind(bucket)
+        tally.fetched_again |= set(again)
+        return not again
+
+    def _round(self, tally: Tally) -> Failure | None:
+        with self._store.transaction():
+            batch = next_batch(
+                self._store, limits=self._limits, batch_max=self._timing.batch_max
+            )
+            self._store.mark_sent([row.n for row in batch])
+        listed = self._listed(tally)
+        answer = post_json(
+            self._http,
+            f"{self._store.setting('base_url') or ''}/v1/sync",
+            self._store.setting("token") or "",
+            self._request(batch, listed),
+        )
+        tally.count(answer)
+        reply = _reply_of(answer)
+        if isinstance(reply, Failure):
+            self._timing.failed(answer)
+            tally.identity_doubtful |= reply.slug == "stale-lease"
+            return reply
+        with self._store.transaction():
+            self._apply(reply, batch, listed, tally)
+            self._timing.replied(reply.next_sync_s)
+        return None
+
+    def _listed(self, tally: Tally) -> list[BucketRow]:
+        """Return the buckets to ask about: those not checked in this sync come first."""
+        rows = self._store.buckets()
+        rows.sort(key=lambda row: (row.complete and row.id not in tally.unchecked, row.id))
+        return rows[: self._limits.buckets]
+
+    def _request(self, batch: list[OutboxRow], listed: list[BucketRow]) -> bytes:
+        return encode_request(
+            SyncRequest(
+                app_version=APP_VERSION,
+                app_schema=APP_SCHEMA,
+                lease=self._store.setting("lease"),
+                clock=read(self._clock),
+                last_n=int(self._store.setting("last_n") or 0),
+                mutations=tuple(as_mutation(row) for row in batch),
+                buckets=tuple(
+                    BucketCursor(
+                        id=row.id,
+                        epoch=row.epoch,
+                        seq=row.seq,
+                        digest=digest_of(self._store.hashes(row.id)),
+                    )
+                    for row in listed
+                ),
+                max_bytes=self._timing.page_bytes,
+            )
+        )
+
+    def _apply(
+        self,
+        reply: SyncReply,
+        batch: list[OutboxRow],
+        listed: list[BucketRow],
+        tally: Tally,
+    ) -> None:
+        """Store everything a reply says; the caller holds the transaction."""
+        self._limits = reply.limits
+        tally.progress = self._settle(reply, batch, tally)
+        self._store.follow(reply.enter)
+        tally.gone += self._store.purge(reply.leave)
+        tally.progress |= bool(reply.leave)
+        tally.unchecked |= set(reply.enter)
+        tally.unchecked -= set(reply.leave)
+        self._apply_pages(reply, tally)
+        answered = {page.id for page in reply.buckets}
+        unchanged = [row.id for row in listed if row.id not in answered]
+        if tally.renewed:
+            unchanged = []
+        self._store.mark_complete(unchanged)
+        tally.unchecked -= set(unchanged)
+        if all(row.complete for row in self._store.buckets()):
+            self._store.lift_overlay()
+        self._store.forget_settled(before_ms=reply.server_time_ms - KEEP_SETTLED_MS)
+        self._store.keep_setting("lease", reply.lease)
+
+    def _settle(self, reply: SyncReply, batch: list[OutboxRow], tally: Tally) -> bool:
+        known = self._store.setting("incarnation")
+        said = settlement(
+            reply,
+            sent=[(row.n, row.record) for row in batch],
+            settled=self._store.settled(),
+            incarnation=known,
+        )
+        self._store.settle(said.final, settled_ms=reply.server_time_ms)
+        tally.outcomes |= {outcome.n: outcome for outcome in said.final}
+        tally.identity_doubtful |= said.identity_doubtful
+        tally.renewed = known not in {None, reply.incarnation}
+        if tally.renewed:
+            self._store.offer_again(said.offer_again)
+            self._store.rewind()
+            tally.unchecked |= {row.id for row in self._store.buckets()}
+            first = next((row.n for row in self._store.waiting(limit=1)), 0)
+            tally.identity_doubtful |= first > reply.settled_through + 1
+        self._store.keep_setting("incarnation", reply.incarnation)
+        return bool(said.final) or tally.renewed
+
+    def _apply_pages(self, reply: SyncReply, tally: Tally) -> None:
+        followed = {
+            row.id: Followed(id=row.id, epoch=row.epoch, seq=row.seq)
+            for row in self._store.buckets()
+        }
+        for page in reply.buckets:
+            effect = page_effect(page, followed.get(page.id))
+            if effect is None:
+                continue
+            tally.gone += self._store.apply(page, effect)
+            tally.put += len(effect.put)
+            tally.progress |= effect.followed != followed[page.id] or effect.finish
+            if effect.finish:
+                tally.unchecked.discard(page.id)
+
+
+def _reply_of(answer: Answer) -> SyncReply | Failure:
+    if answer.status is None:
+        return Failure(slug="no-reply")
+    if answer.status != httpx.codes.OK:
+        return Failure(slug=answer.problem, status=answer.status)
+    try:
+        return decode_reply(answer.value)
+    except ProtocolError:
+        return Failure(slug="unreadable-reply", status=answer.status)

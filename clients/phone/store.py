@@ -1,0 +1,328 @@
+"""What a phone keeps, in one SQLite file: its identity, replica, cursors and outbox.
+
+Everything a reply changes is written in one transaction (`Store.transaction`), so a phone that
+loses power holds either all of a reply or nothing of it.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sync.canonical import EMPTY_DIGEST
+from sync.exchange import BucketPage, WireOutcome
+from sync.outcome import Outcome
+from sync.replica import Held, PageEffect
+
+SCHEMA_VERSION = 1
+_SCHEMA = """
+CREATE TABLE setting (
+  name TEXT NOT NULL PRIMARY KEY,
+  value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- One row per bucket the phone may hold. `complete` says that the last page reached the end;
+-- `digest` is what the server said of the whole bucket then.
+CREATE TABLE bucket (
+  id TEXT NOT NULL PRIMARY KEY,
+  epoch INTEGER NOT NULL DEFAULT 0,
+  seq INTEGER NOT NULL DEFAULT 0,
+  digest TEXT NOT NULL,
+  complete INTEGER NOT NULL DEFAULT 0 CHECK (complete IN (0, 1))
+) STRICT, WITHOUT ROWID;
+
+-- `body` is canonical JSON as received, `seen` is 0 while a restarted bucket has not named it.
+CREATE TABLE record (
+  id TEXT NOT NULL PRIMARY KEY,
+  bucket TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  rev INTEGER NOT NULL CHECK (rev >= 1),
+  hash TEXT NOT NULL,
+  body BLOB NOT NULL,
+  seen INTEGER NOT NULL DEFAULT 1 CHECK (seen IN (0, 1))
+) STRICT, WITHOUT ROWID;
+CREATE INDEX record_bucket ON record (bucket, id);
+CREATE INDEX record_kind ON record (kind, id);
+
+-- The outbox. `body` is what is sent, byte for byte, each time. `overlay` is 1 until the effect
+-- has arrived; `outcome` is null until it is final.
+CREATE TABLE mutation (
+  n INTEGER NOT NULL PRIMARY KEY CHECK (n >= 1),
+  record TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  body BLOB NOT NULL,
+  creates INTEGER NOT NULL CHECK (creates IN (0, 1)),
+  sent INTEGER NOT NULL DEFAULT 0 CHECK (sent IN (0, 1)),
+  overlay INTEGER NOT NULL DEFAULT 1 CHECK (overlay IN (0, 1)),
+  outcome TEXT,
+  code TEXT,
+  detail TEXT,
+  rev INTEGER,
+  settled_ms INTEGER,
+  CHECK ((outcome IS NULL) = (settled_ms IS NULL))
+) STRICT;
+CREATE INDEX mutation_record ON mutation (record, n) WHERE overlay = 1;
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BucketRow:
+    """One followed bucket: cursor, the server's last word on its digest, and completeness."""
+
+    id: str
+    epoch: int
+    seq: int
+    digest: str
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboxRow:
+    """One mutation of the outbox as stored."""
+
+    n: int
+    record: str
+    kind: str
+    body: bytes
+    creates: bool
+
+
+class Store:
+    """The phone's file. Not shared between threads or processes: one phone, one owner."""
+
+    def __init__(self, path: Path | str) -> None:
+        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = FULL")
+        if self._db.execute("PRAGMA user_version").fetchone()[0] == 0:
+            self._db.executescript(
+                f"BEGIN;{_SCHEMA};PRAGMA user_version = {SCHEMA_VERSION};COMMIT;"
+            )
+
+    def close(self) -> None:
+        """Release the file."""
+        self._db.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Make everything written inside all or nothing, and durable at the end."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    # settings
+
+    def setting(self, name: str) -> str | None:
+        """Return a setting, or None."""
+        row = self._db.execute("SELECT value FROM setting WHERE name = ?", (name,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def keep_setting(self, name: str, value: str | float | None) -> None:
+        """Store a setting; None removes it."""
+        if value is None:
+            self._db.execute("DELETE FROM setting WHERE name = ?", (name,))
+            return
+        self._db.execute(
+            "INSERT INTO setting (name, value) VALUES (?, ?)"
+            " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            (name, str(value)),
+        )
+
+    # buckets and records
+
+    def buckets(self) -> list[BucketRow]:
+        """Return every followed bucket, by id."""
+        rows = self._db.execute(
+            "SELECT id, epoch, seq, digest, complete FROM bucket ORDER BY id"
+        )
+        return [
+            BucketRow(id=row[0], epoch=row[1], seq=row[2], digest=row[3], complete=bool(row[4]))
+            for row in rows
+        ]
+
+    def follow(self, buckets: Iterable[str]) -> None:
+        """Start following buckets; one that is followed already keeps its cursor."""
+        self._db.executemany(
+            "INSERT INTO bucket (id, digest) VALUES (?, ?) ON CONFLICT (id) DO NOTHING",
+            [(bucket, EMPTY_DIGEST) for bucket in buckets],
+        )
+
+    def purge(self, buckets: Iterable[str]) -> int:
+        """Stop following buckets and forget their records; return how many those were."""
+        ids = [(bucket,) for bucket in buckets]
+        self._db.executemany("DELETE FROM bucket WHERE id = ?", ids)
+        return self._db.executemany("DELETE FROM record WHERE bucket = ?", ids).rowcount
+
+    def rewind(self, bucket: str | None = None) -> None:
+        """Go back to the start of one bucket, or of all; what is held stays until compared."""
+        self._db.execute(
+            "UPDATE bucket SET epoch = 0, seq = 0, complete = 0 WHERE ? IS NULL OR id = ?",
+            (bucket, bucket),
+        )
+
+    def apply(self, page: BucketPage, effect: PageEffect) -> int:
+        """Store what a page changes, in the order `PageEffect` tells; return how many went."""
+        if effect.restart:
+            self._db.execute("UPDATE record SET seen = 0 WHERE bucket = ?", (page.id,))
+        self._db.executemany(
+            "INSERT INTO record (id, bucket, kind, rev, hash, body) VALUES (?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (id) DO UPDATE SET bucket = excluded.bucket, kind = excluded.kind,"
+            " rev = excluded.rev, hash = excluded.hash, body = excluded.body, seen = 1",
+            [(h.record, h.bucket, h.kind, h.rev, h.hash, h.body) for h in effect.put],
+        )
+        gone = self._db.executemany(
+            "DELETE FROM record WHERE id = ? AND bucket = ?",
+            [(record, page.id) for record in effect.gone],
+        ).rowcount
+        if effect.finish:
+            gone += self._db.execute(
+                "DELETE FROM record WHERE bucket = ? AND seen = 0", (page.id,)
+            ).rowcount
+        self._db.execute(
+            "UPDATE bucket SET epoch = ?, seq = ?, digest = ?, complete = ? WHERE id = ?",
+            (page.epoch, page.seq, page.digest, effect.finish, page.id),
+        )
+        return max(gone, 0)
+
+    def held(self, record: str) -> Held | None:
+        """Return a record of the replica."""
+        rows = self._db.execute(
+            "SELECT id, bucket, kind, rev, hash, body FROM record WHERE id = ?", (record,)
+        )
+        return next((_held(row) for row in rows), None)
+
+    def held_of_kind(self, kind: str | None) -> list[Held]:
+        """Return the replica's records of a kind, or all of them, by id."""
+        rows = self._db.execute(
+            "SELECT id, bucket, kind, rev, hash, body FROM record"
+            " WHERE ? IS NULL OR kind = ? ORDER BY id",
+            (kind, kind),
+        )
+        return [_held(row) for row in rows]
+
+    def bodies(self, bucket: str) -> list[bytes]:
+        """Return the stored bytes of every record in a bucket, by id."""
+        rows = self._db.execute(
+            "SELECT body FROM record WHERE bucket = ? ORDER BY id", (bucket,)
+        )
+        return [row[0] for row in rows]
+
+    def hashes(self, bucket: str) -> list[str]:
+        """Return the hash of every record in a bucket as it was stored, by id."""
+        rows = self._db.execute(
+            "SELECT hash FROM record WHERE bucket = ? ORDER BY id", (bucket,)
+        )
+        return [row[0] for row in rows]
+
+    def mark_complete(self, buckets: Iterable[str]) -> None:
+        """Remember that the server has nothing more of these buckets."""
+        self._db.executemany(
+            "UPDATE bucket SET complete = 1 WHERE id = ?", [(bucket,) for bucket in buckets]
+        )
+
+    # outbox
+
+    def add(self, row: OutboxRow) -> None:
+        """Put a mutation into the outbox."""
+        self._db.execute(
+            "INSERT INTO mutation (n, record, kind, body, creates) VALUES (?, ?, ?, ?, ?)",
+            (row.n, row.record, row.kind, row.body, row.creates),
+        )
+
+    def waiting(self, *, limit: int = -1) -> list[OutboxRow]:
+        """Return mutations whose outcome is not final, in n order."""
+        return self._outbox("outcome IS NULL ORDER BY n LIMIT ?", limit)
+
+    def overlay(self, record: str) -> list[OutboxRow]:
+        """Return the mutations of a record whose effect has not arrived, in n order."""
+        return self._outbox("record = ? AND overlay = 1 ORDER BY n", record)
+
+    def records_created_here(self, kind: str | None) -> list[str]:
+        """Return records made on this phone that the server has not sent back, by id."""
+        rows = self._db.execute(
+            "SELECT DISTINCT record FROM mutation WHERE creates = 1 AND overlay = 1"
+            " AND (? IS NULL OR kind = ?) ORDER BY record",
+            (kind, kind),
+        )
+        return [row[0] for row in rows]
+
+    def mark_sent(self, ns: Sequence[int]) -> None:
+        """Remember that these were given to the network; their bodies never change again."""
+        self._db.executemany("UPDATE mutation SET sent = 1 WHERE n = ?", [(n,) for n in ns])
+
+    def settle(self, outcomes: Iterable[WireOutcome], *, settled_ms: int) -> None:
+        """Store final outcomes."""
+        self._db.executemany(
+            "UPDATE mutation SET outcome = ?, code = ?, detail = ?, rev = ?, settled_ms = ?"
+            " WHERE n = ? AND outcome IS NULL",
+            [(o.outcome, o.code, o.detail, o.rev, settled_ms, o.n) for o in outcomes],
+        )
+
+    def settled(self) -> list[int]:
+        """Return every n that is kept as settled, in order."""
+        rows = self._db.execute("SELECT n FROM mutation WHERE outcome IS NOT NULL ORDER BY n")
+        return [row[0] for row in rows]
+
+    def offer_again(self, ns: Iterable[int]) -> None:
+        """Put settled mutations back among the waiting."""
+        self._db.executemany(
+            "UPDATE mutation SET outcome = NULL, code = NULL, detail = NULL, rev = NULL,"
+            " settled_ms = NULL, overlay = 1 WHERE n = ?",
+            [(n,) for n in ns],
+        )
+
+    def lift_overlay(self) -> None:
+        """Stop laying settled mutations over the replica: their effects have arrived."""
+        self._db.execute("UPDATE mutation SET overlay = 0 WHERE outcome IS NOT NULL")
+
+    def forget_settled(self, *, before_ms: int) -> None:
+        """Drop settled mutations that ended before `before_ms`."""
+        self._db.execute("DELETE FROM mutation WHERE settled_ms < ?", (before_ms,))
+
+    def outcomes(self) -> list[WireOutcome]:
+        """Return the outcomes kept, in n order."""
+        rows = self._db.execute(
+            "SELECT n, outcome, record, rev, code, detail FROM mutation"
+            " WHERE outcome IS NOT NULL ORDER BY n"
+        )
+        return [
+            WireOutcome(
+                n=row[0],
+                outcome=Outcome(row[1]),
+                record=row[2],
+                rev=row[3],
+                code=row[4],
+                detail=row[5],
+            )
+            for row in rows
+        ]
+
+    def carried_over(self, codes: Iterable[str]) -> list[OutboxRow]:
+        """Empty the outbox and return what a new identity must send, in n order.
+
+        That is whatever waits, and whatever was set aside with one of `codes`.
+        """
+        listed = tuple(codes)
+        marks = ",".join("?" * len(listed))
+        rows = self._outbox(f"outcome IS NULL OR code IN ({marks}) ORDER BY n", *listed)
+        self._db.execute("DELETE FROM mutation")
+        return rows
+
+    def _outbox(self, condition: str, *values: str | int) -> list[OutboxRow]:
+        rows = self._db.execute(
+            f"SELECT n, record, kind, body, creates FROM mutation WHERE {condition}",  # noqa: S608 - constant text
+            values,
+        )
+        return [
+            OutboxRow(n=row[0], record=row[1], kind=row[2], body=row[3], creates=bool(row[4]))
+            for row in rows
+        ]
+
+
+def _held(row: tuple[str, str, str, int, str, bytes]) -> Held:
+    return Held(record=row[0], bucket=row[1], kind=row[2], rev=row[3], hash=row[4], body=row[5])

@@ -1,0 +1,104 @@
+"""One HTTP exchange of a phone, with its exact size."""
+
+import gzip
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+GZIP_FROM_BYTES = 200
+RETRY_AFTER_DEFAULT_S = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What came back. `status` is None if no whole reply did; `value` is the parsed body."""
+
+    status: int | None
+    value: Any
+    bytes_up: int
+    bytes_down: int
+    retry_after_s: int | None = None
+
+    @property
+    def problem(self) -> str:
+        """The last part of the problem type the server named, or `http-<status>`."""
+        kind = self.value.get("type") if isinstance(self.value, dict) else None
+        if isinstance(kind, str) and kind not in {"", "about:blank"}:
+            return kind.rstrip("/").rsplit("/", 1)[-1].rsplit("#", 1)[-1].rsplit(":", 1)[-1]
+        return f"http-{self.status}"
+
+
+def post_json(http: httpx.Client, url: str, token: str, body: bytes) -> Answer:
+    """Send `body` and return the answer; a network that fails is an answer without status."""
+    headers = {
+        "Authorization": f"Bearer {token}",
+        "Content-Type": "application/json",
+        "Accept": "application/json, application/problem+json",
+        "Accept-Encoding": "gzip",
+    }
+    if len(body) >= GZIP_FROM_BYTES:
+        body = gzip.compress(body, compresslevel=6, mtime=0)
+        headers["Content-Encoding"] = "gzip"
+    request = http.build_request("POST", url, content=body, headers=headers)
+    bytes_up = _request_bytes(request, len(body))
+    try:
+        response = http.send(request, stream=True)
+    except httpx.TransportError:
+        return Answer(status=None, value=None, bytes_up=bytes_up, bytes_down=0)
+    return _answer(response, bytes_up)
+
+
+def _answer(response: httpx.Response, bytes_up: int) -> Answer:
+    status: int | None = response.status_code
+    value = None
+    try:
+        value = parse_json(response.read())
+    except (httpx.TransportError, httpx.DecodingError):
+        status = None
+    except ValueError:
+        value = None
+    finally:
+        response.close()
+    return Answer(
+        status=status,
+        value=value,
+        bytes_up=bytes_up,
+        bytes_down=_response_bytes(response),
+        retry_after_s=_retry_after_s(response),
+    )
+
+
+def parse_json(content: bytes) -> Any:
+    """Return the JSON value in `content`; numbers with fractions are refused.
+
+    Raises:
+        ValueError: if it is not JSON as the protocol writes it.
+    """
+    return json.loads(content, parse_float=_refuse, parse_constant=_refuse)
+
+
+def _refuse(_: str) -> Any:
+    raise ValueError("there are no fractions on the wire")
+
+
+def _retry_after_s(response: httpx.Response) -> int | None:
+    if response.status_code not in {429, 503}:
+        return None
+    text = response.headers.get("retry-after", "")
+    return int(text) if text.isdecimal() else RETRY_AFTER_DEFAULT_S
+
+
+def _request_bytes(request: httpx.Request, body_bytes: int) -> int:
+    line = f"{request.method} {request.url.raw_path.decode('ascii')} HTTP/1.1\r\n"
+    return len(line) + _header_bytes(request.headers) + body_bytes
+
+
+def _response_bytes(response: httpx.Response) -> int:
+    line = f"HTTP/1.1 {response.status_code} {response.reason_phrase}\r\n"
+    return len(line) + _header_bytes(response.headers) + response.num_bytes_downloaded
+
+
+def _header_bytes(headers: httpx.Headers) -> int:
+    return sum(len(name) + len(value) + 4 for name, value in headers.raw) + 2
