@@ -117,7 +117,9 @@ class PostgresStore(Store):
         self._checked = True
 
 
-def postgres_engine(url: URL, *, pool: int | None = None) -> AsyncEngine:
+def postgres_engine(
+    url: URL, *, pool: int | None = None, statement_ms: int = STATEMENT_MS
+) -> AsyncEngine:
     """Return an engine with this product's limits on waiting, for `url` normalised."""
     return create_async_engine(
         url,
@@ -132,7 +134,7 @@ def postgres_engine(url: URL, *, pool: int | None = None) -> AsyncEngine:
                 "application_name": "jingwei",
                 "timezone": "UTC",
                 "jit": "off",
-                "statement_timeout": str(STATEMENT_MS),
+                "statement_timeout": str(statement_ms),
                 "lock_timeout": str(LOCK_MS),
                 "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_MS),
             },

@@ -12,15 +12,15 @@ from geoalchemy2 import Geometry
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy import BigInteger, Dialect, Integer, LargeBinary, Text
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.types import TypeDecorator, TypeEngine
+from sqlalchemy.types import TypeDecorator, TypeEngine, UserDefinedType
 from typing_extensions import override
 
 from server.db import gpkgblob
 
 GeometryKind = Literal["POINT", "MULTIPOLYGON"]
 
-ROW_NUMBER = BigInteger().with_variant(Integer(), "sqlite")
-"""The `fid` of a feature table: SQLite and GeoPackage insist on the word INTEGER."""
+BIG = BigInteger().with_variant(Integer(), "sqlite")
+"""64 bits on both: SQLite's INTEGER has 64, and GeoPackage knows no other word for it."""
 
 
 class Id(TypeDecorator[str]):
@@ -61,6 +61,19 @@ class EwkbGeometry(Geometry):
         return None
 
 
+class GpkgGeometry(UserDefinedType[Any]):
+    """A GeoPackage geometry column, declared by its kind of geometry as the standard asks."""
+
+    cache_ok = True
+
+    def __init__(self, kind: GeometryKind) -> None:
+        self.kind = kind
+
+    @override
+    def get_col_spec(self, **kw: Any) -> str:
+        return self.kind
+
+
 class Geometry4326(TypeDecorator[BaseGeometry]):
     """A two-dimensional geometry in longitude and latitude degrees, SRID 4326.
 
@@ -80,7 +93,7 @@ class Geometry4326(TypeDecorator[BaseGeometry]):
             return dialect.type_descriptor(
                 EwkbGeometry(self.kind, srid=gpkgblob.SRID, spatial_index=False)
             )
-        return dialect.type_descriptor(LargeBinary())
+        return dialect.type_descriptor(GpkgGeometry(self.kind))
 
     @override
     def process_bind_param(self, value: BaseGeometry | None, dialect: Dialect) -> Any:

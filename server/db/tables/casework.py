@@ -17,6 +17,7 @@ class Report(Feature, table=True):
         Index(None, AREA_NO),
         Index(None, "incident_id"),
         check("rev", "rev >= 1"),
+        {"sqlite_autoincrement": True},
     )
 
     fid: int = row_number()
@@ -43,6 +44,7 @@ class Incident(Feature, table=True):
         Index(None, "case_no"),
         check("rev", "rev >= 1"),
         check("epoch", "epoch >= 0"),
+        {"sqlite_autoincrement": True},
     )
 
     fid: int = row_number()
@@ -72,6 +74,7 @@ class Task(Feature, table=True):
         Index(None, "assignee_id"),
         check("rev", "rev >= 1"),
         check("epoch", "epoch >= 0"),
+        {"sqlite_autoincrement": True},
     )
 
     fid: int = row_number()
@@ -114,6 +117,7 @@ class Claim(Feature, table=True):
         Index(None, AREA_NO),
         Index(None, "parent_id"),
         check("rev", "rev >= 1"),
+        {"sqlite_autoincrement": True},
     )
 
     fid: int = row_number()

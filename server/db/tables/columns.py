@@ -7,7 +7,6 @@ sequences need 64 bits and text needs no length here (limits are checked at the 
 from typing import Any, ClassVar, Final
 
 from sqlalchemy import (
-    BigInteger,
     Boolean,
     CheckConstraint,
     Column,
@@ -19,7 +18,7 @@ from sqlalchemy import (
 )
 from sqlmodel import Field, SQLModel
 
-from server.db.types import ROW_NUMBER, Geometry4326, GeometryKind, Id
+from server.db.types import BIG, Geometry4326, GeometryKind, Id
 
 NAMING: Final = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -49,7 +48,7 @@ def string(*, null: bool = False, key: bool = False) -> Any:
 
 def big(*, null: bool = False, key: bool = False) -> Any:
     """Declare a 64-bit integer: a time in milliseconds, a counter, a sequence."""
-    return _field(BigInteger, null=null, key=key)
+    return _field(BIG, null=null, key=key)
 
 
 def flag(*, null: bool = False) -> Any:
@@ -64,9 +63,7 @@ def octets(*, null: bool = False) -> Any:
 
 def row_number() -> Any:
     """Declare `fid`, the integer key every feature table of a GeoPackage must have."""
-    return Field(
-        default=None, sa_column=Column("fid", ROW_NUMBER, Identity(), primary_key=True)
-    )
+    return Field(default=None, sa_column=Column("fid", BIG, Identity(), primary_key=True))
 
 
 def shape(kind: GeometryKind, *, null: bool = False) -> Any:
@@ -85,7 +82,7 @@ def one_of(column: str, *words: str) -> CheckConstraint:
     return check(column, f"{column} IN ({listed})")
 
 
-def _field(kind: type[Any], *, null: bool, key: bool = False) -> Any:
+def _field(kind: Any, *, null: bool, key: bool = False) -> Any:
     return Field(
         default=None,
         sa_type=kind,

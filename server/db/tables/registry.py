@@ -48,6 +48,7 @@ class Grid(Feature, table=True):
         Index(None, "code"),
         check("rev", "rev >= 1"),
         check("area", "area_m2 >= 0"),
+        {"sqlite_autoincrement": True},
     )
 
     fid: int = row_number()
@@ -69,6 +70,7 @@ class Dwelling(Feature, table=True):
         Index(None, "grid_id"),
         Index(None, "code"),
         check("rev", "rev >= 1"),
+        {"sqlite_autoincrement": True},
     )
 
     fid: int = row_number()
@@ -140,11 +142,14 @@ class EventClass(Projection, table=True):
 
     __tablename__ = "event_class"
     __table_args__ = (
+        UniqueConstraint("id"),
         Index(None, "code"),
         check("rev", "rev >= 1"),
+        {"sqlite_autoincrement": True},
     )
 
-    id: str = ident(key=True)
+    fid: int = row_number()
+    id: str = ident()
     code: str = string()
     name: str = string()
     name_zh: str | None = string(null=True)

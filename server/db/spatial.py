@@ -1,0 +1,84 @@
+"""Spatial expressions of both dialects; no other module writes an `ST_` function into SQL.
+
+`dialect` is `Connection.dialect.name` or `Store.dialect`. Tables are feature tables: they have
+`fid` and `geom`. Bounds are (minx, miny, maxx, maxy) in WGS84 degrees.
+"""
+
+import shapely
+from shapely.geometry.base import BaseGeometry
+from sqlalchemy import (
+    ColumnClause,
+    ColumnElement,
+    FromClause,
+    LargeBinary,
+    Text,
+    and_,
+    column,
+    func,
+    literal,
+    select,
+)
+from sqlalchemy import table as named_table
+
+from server.db import gpkgblob
+from server.db.geopackage import GEOMETRY_COLUMN, rtree_name
+
+Bounds = tuple[float, float, float, float]
+_GEOJSON_DIGITS = 7
+
+
+def bbox_filter(dialect: str, table: FromClause, bounds: Bounds) -> ColumnElement[bool]:
+    """Return the condition that a feature's envelope meets `bounds`, answered by the index.
+
+    Envelopes are kept in single precision on both databases, rounded outwards: a feature up to
+    one metre outside may pass. Use `intersects` where that matters.
+    """
+    minx, miny, maxx, maxy = bounds
+    geom = table.c[GEOMETRY_COLUMN]
+    if dialect == "postgresql":
+        box = func.ST_MakeEnvelope(minx, miny, maxx, maxy, gpkgblob.SRID)
+        return geom.op("&&", is_comparison=True)(box)
+    sides: list[ColumnClause[float]] = [
+        column(name) for name in ("minx", "maxx", "miny", "maxy")
+    ]
+    rtree = named_table(rtree_name(_table_name(table)), column("id"), *sides)
+    found = select(rtree.c.id).where(
+        rtree.c.maxx >= minx,
+        rtree.c.minx <= maxx,
+        rtree.c.maxy >= miny,
+        rtree.c.miny <= maxy,
+    )
+    return table.c.fid.in_(found)
+
+
+def intersects(dialect: str, table: FromClause, area: BaseGeometry) -> ColumnElement[bool]:
+    """Return the condition that a feature and `area` share a point, exact and by the index."""
+    geom = table.c[GEOMETRY_COLUMN]
+    if dialect == "postgresql":
+        wkb: bytes = shapely.to_wkb(area, output_dimension=2)
+        other = func.ST_GeomFromWKB(literal(wkb, LargeBinary), gpkgblob.SRID)
+        return func.ST_Intersects(geom, other)
+    blob = literal(gpkgblob.encode(area), LargeBinary)
+    exact = func.ST_Intersects(geom, blob) == 1
+    return and_(bbox_filter(dialect, table, area.bounds), exact)
+
+
+def as_wkb(dialect: str, table: FromClause) -> ColumnElement[bytes]:
+    """Return a feature's geometry as WKB bytes (little-endian, two-dimensional)."""
+    geom = table.c[GEOMETRY_COLUMN]
+    if dialect == "postgresql":
+        return func.ST_AsBinary(geom, "NDR", type_=LargeBinary)
+    return func.ST_AsBinary(geom, type_=LargeBinary)
+
+
+def as_geojson(dialect: str, table: FromClause) -> ColumnElement[str]:
+    """Return a feature's geometry as the text of a GeoJSON geometry, seven decimals."""
+    geom = table.c[GEOMETRY_COLUMN]
+    if dialect == "postgresql":
+        return func.ST_AsGeoJSON(geom, _GEOJSON_DIGITS, 0, type_=Text)
+    return func.ST_AsGeoJSON(geom, type_=Text)
+
+
+def _table_name(table: FromClause) -> str:
+    """Return the name in the database of a table or of what an alias stands for."""
+    return str(getattr(getattr(table, "element", table), "name", ""))
