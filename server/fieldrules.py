@@ -7,11 +7,17 @@ and shows the same limits in the OpenAPI document.
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 from sync.fields import Choice, FieldType, Integer, Media, Ref, Text
 from sync.kinds import KINDS
+
+
+class Body(BaseModel):
+    """A request body: no unknown members, and no number is made from a text."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 def describe_type(rule: FieldType) -> dict[str, Any]:

@@ -2,9 +2,9 @@
 
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, Field, field_validator, model_validator
 
-from server.fieldrules import FieldRule
+from server.fieldrules import Body, FieldRule
 from server.paging import PageParameters
 from server.recordids import IdText
 from sync.kinds import SET_ELEMENTS_MAX
@@ -25,11 +25,7 @@ ResidentPhone = Annotated[str, FieldRule("resident", "phone")]
 ResidentStatus = Annotated[str, FieldRule("resident", "status")]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class _Change(_Strict):
+class _Change(Body):
     """A change: members that are absent stay as they are, null clears a field."""
 
     @model_validator(mode="after")
@@ -49,7 +45,7 @@ class HouseholdParameters(PageParameters):
     status: HouseholdStatus | None = None
 
 
-class HouseholdFields(_Strict):
+class HouseholdFields(Body):
     """What may be said about a household."""
 
     door: Door | None = None
@@ -81,7 +77,7 @@ class HouseholdPatch(HouseholdFields, _Change):
         return value
 
 
-class ResidentFields(_Strict):
+class ResidentFields(Body):
     """What may be said about a resident besides the name."""
 
     birth_year: BirthYear | None = None

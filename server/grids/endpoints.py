@@ -1,0 +1,116 @@
+"""Grids as GeoJSON, the grid of a place, and the check of a document before it is imported."""
+
+import asyncio
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Query, Response
+
+from server.areas.queries import narrowed, scope_of
+from server.deps import JsonBody, Now, StoreDep
+from server.grids.queries import grid_in, grids_in
+from server.grids.reading import grid_features, located_in
+from server.grids.schemas import (
+    GridParameters,
+    LocatedBody,
+    LocatedList,
+    LocateRequest,
+    ValidationBody,
+)
+from server.grids.validation import validate_geojson
+from server.identity.access import CurrentPrincipal
+from server.layers.bounds import parse_bbox
+from server.layers.features import MEDIA_TYPE, collection_text
+from server.paging import decode_cursor, paged
+from server.preconditions import etag_of
+from server.problems import InvalidBody, InvalidParameter, NotFound, problems
+from server.recordids import PathId
+
+router = APIRouter(prefix="/v1", tags=["grids"])
+_GEOJSON: dict[str, Any] = {
+    "content": {MEDIA_TYPE: {"schema": {"type": "object"}}},
+    "description": "GeoJSON (RFC 7946), WGS 84, longitude first.",
+}
+_ANY_GEOJSON: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {"schema": {"type": "object"}},
+            MEDIA_TYPE: {"schema": {"type": "object"}},
+        },
+    }
+}
+
+
+@router.get(
+    "/grids",
+    response_class=Response,
+    responses=problems(InvalidParameter) | {200: _GEOJSON},
+)
+async def list_grids(
+    *,
+    parameters: Annotated[GridParameters, Query()],
+    principal: CurrentPrincipal,
+    store: StoreDep,
+    now: Now,
+) -> Response:
+    """Return the grids you may see as a FeatureCollection, communities together.
+
+    `next` and the link `next` lead to the following page.
+    """
+    bounds = None if parameters.bbox is None else parse_bbox(parameters.bbox)
+    key = decode_cursor(parameters.cursor, int)
+    rows = await store.read(
+        lambda db: grids_in(
+            db,
+            narrowed(db, scope_of(db, principal, now), parameters.area),
+            bounds=bounds,
+            after_no=None if key is None else key[0],
+            limit=parameters.limit + 1,
+        )
+    )
+    page, following = paged(rows, parameters.limit, lambda row: (row.area_no,))
+    members: dict[str, Any] = {"numberReturned": len(page), "next": following}
+    if following is not None:
+        asked = parameters.model_dump(exclude_none=True) | {"cursor": following}
+        address = f"/v1/grids?{urlencode(asked)}"
+        members["links"] = [{"rel": "next", "type": MEDIA_TYPE, "href": address}]
+    return Response(collection_text(grid_features(page), members), media_type=MEDIA_TYPE)
+
+
+@router.get(
+    "/grids/{grid_id}",
+    response_class=Response,
+    responses=problems(NotFound) | {200: _GEOJSON},
+)
+async def read_grid(
+    *, grid_id: PathId, principal: CurrentPrincipal, store: StoreDep, now: Now
+) -> Response:
+    """Return one grid as a Feature. Outside your area it is not found."""
+    row = await store.read(lambda db: grid_in(db, scope_of(db, principal, now), grid_id))
+    if row is None:
+        raise NotFound
+    headers = {"etag": etag_of(row.rev)}
+    return Response(grid_features([row])[0], headers=headers, media_type=MEDIA_TYPE)
+
+
+@router.post("/grids:locate", responses=problems(InvalidBody))
+async def locate(
+    *, body: LocateRequest, principal: CurrentPrincipal, store: StoreDep, now: Now
+) -> LocatedBody | LocatedList:
+    """Name the grids a measured position may lie in, or each of up to 1,000 positions.
+
+    The position is a circle of `accuracy_m` metres in the datum you name. On a shared edge the
+    grid with the lowest code comes first.
+    """
+    located = await store.read(
+        lambda db: located_in(db, scope_of(db, principal, now), body.places())
+    )
+    return located[0] if body.points is None else LocatedList(points=located)
+
+
+@router.post("/geojson:validate", responses=problems(InvalidBody), openapi_extra=_ANY_GEOJSON)
+async def validate(*, document: JsonBody, principal: CurrentPrincipal) -> ValidationBody:
+    """Check a GeoJSON document (RFC 7946 and OGC validity); nothing is stored or repaired."""
+    del principal
+    return await asyncio.to_thread(validate_geojson, document)

@@ -1,0 +1,114 @@
+"""Wire models of grids."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, Field, model_validator
+
+from server.fieldrules import Body
+from server.layers.bounds import BBOX_CHARS_MAX
+from server.paging import PageParameters
+
+AREA_CHARS_MAX = 60
+POINTS_MAX = 1_000
+
+Longitude = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
+Latitude = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
+AccuracyM = Annotated[
+    float,
+    Field(
+        ge=0,
+        le=1_000_000,
+        allow_inf_nan=False,
+        description="Radius in metres as the device reports it; cut to 2,000.",
+    ),
+]
+DatumName = Annotated[
+    Literal["wgs84", "cgcs2000", "gcj02", "bd09"],
+    Field(description="What the position is labelled with; it is converted, never guessed."),
+]
+
+
+class GridParameters(PageParameters):
+    """Filters of the list of grids; all given ones must hold."""
+
+    bbox: str | None = Field(
+        None,
+        max_length=BBOX_CHARS_MAX,
+        description="minx,miny,maxx,maxy in WGS 84 degrees, longitude first.",
+    )
+    area: str | None = Field(
+        None, max_length=AREA_CHARS_MAX, description="Code or id of an area; all below it."
+    )
+
+
+class Place(Body):
+    """A measured position."""
+
+    lon: Longitude
+    lat: Latitude
+    datum: DatumName = "wgs84"
+    accuracy_m: AccuracyM = 0.0
+
+
+class LocateRequest(Body):
+    """One position (`lon`, `lat`, …) or up to 1,000 of them in `points`, not both."""
+
+    lon: Longitude | None = None
+    lat: Latitude | None = None
+    datum: DatumName = "wgs84"
+    accuracy_m: AccuracyM = 0.0
+    points: list[Place] | None = Field(None, min_length=1, max_length=POINTS_MAX)
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Self:
+        if self.points is not None and len(self.model_fields_set) > 1:
+            raise ValueError("points stands alone")
+        if self.points is None and (self.lon is None or self.lat is None):
+            raise ValueError("needs lon and lat, or points")
+        return self
+
+    def places(self) -> list[Place]:
+        """Return the positions asked about, in order."""
+        if self.points is not None:
+            return self.points
+        # The validator saw to it that both are there.
+        lon, lat = self.lon or 0.0, self.lat or 0.0
+        return [Place(lon=lon, lat=lat, datum=self.datum, accuracy_m=self.accuracy_m)]
+
+
+class CandidateBody(BaseModel):
+    """A grid the position may lie in."""
+
+    grid: str
+    code: str
+    name: str
+    inside: bool = Field(description="The position itself lies in it or on its edge.")
+    distance_to_edge_m: float
+
+
+class LocatedBody(BaseModel):
+    """Where one position may lie, as far as you may see: candidates, most likely first."""
+
+    lon: float = Field(description="In WGS 84.")
+    lat: float = Field(description="In WGS 84.")
+    grid: str | None = Field(description="The grid it lies in, null if it lies in none.")
+    certain: bool = Field(description="The whole circle of accuracy lies in that grid.")
+    distance_to_edge_m: float | None = Field(description="To the edge of the first candidate.")
+    candidates: list[CandidateBody]
+
+
+class LocatedList(BaseModel):
+    """Answers in the order of `points`."""
+
+    points: list[LocatedBody]
+
+
+class ValidationBody(BaseModel):
+    """What an acceptable GeoJSON document holds."""
+
+    type: str
+    features: int
+    geometry_types: dict[str, int]
+    vertices: int
+    bbox: list[float] | None
+    notes: list[str] = Field(description="What a reader normalises: rings, further ordinates.")
