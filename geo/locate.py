@@ -7,7 +7,7 @@ any doubt at all.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -52,6 +52,14 @@ class Location:
 
     candidates: tuple[Candidate, ...]
     certain: bool
+
+    def __iter__(self) -> Iterator[Candidate]:
+        """The candidates, most likely first."""
+        return iter(self.candidates)
+
+    def __len__(self) -> int:
+        """How many grids the position may lie in."""
+        return len(self.candidates)
 
     @property
     def grid(self) -> str | None:

@@ -1,6 +1,6 @@
 """One polygon: validity with reason and place, snapping, ring order, normal form."""
 
-import re
+import math
 from typing import Final
 
 import numpy as np
@@ -15,7 +15,15 @@ from geo.errors import GeoError, Position
 SNAP_PER_DEGREE: Final = 10_000_000
 SNAP_DECIMALS: Final = 7
 
-_REASON: Final = re.compile(r"^(?P<text>[^\[]+)(\[(?P<lon>\S+) (?P<lat>\S+)\])?")
+
+def invalidity(geometry: BaseGeometry) -> tuple[str, Position | None] | None:
+    """Return why a geometry is not valid (OGC) and where its first fault lies; None if valid."""
+    if shapely.is_valid(geometry):
+        return None
+    text, _, place = shapely.is_valid_reason(geometry).partition("[")
+    ordinates = [float(each) for each in place.rstrip("]").split()[:2]]
+    known = len(ordinates) == 2 and all(map(math.isfinite, ordinates))
+    return text, Position(*ordinates) if known else None
 
 
 def refuse_invalid(geometry: BaseGeometry, pointer: str) -> None:
@@ -25,17 +33,12 @@ def refuse_invalid(geometry: BaseGeometry, pointer: str) -> None:
     of crossings), and a repaired boundary is not what somebody approved.
 
     Raises:
-        GeoError: `invalid-geometry` at `pointer`, with the reason and the place of the first
-        fault.
+        GeoError: `invalid-geometry` at `pointer`, with the reason and place of the first fault.
     """
-    if shapely.is_valid(geometry):
-        return
-    found = _REASON.match(shapely.is_valid_reason(geometry))
-    text = found["text"] if found else "not valid"
-    position = (
-        Position(float(found["lon"]), float(found["lat"])) if found and found[2] else None
-    )
-    raise GeoError(pointer, "invalid-geometry", text, position)
+    found = invalidity(geometry)
+    if found is not None:
+        text, position = found
+        raise GeoError(pointer, "invalid-geometry", text, position)
 
 
 def snap(geometry: BaseGeometry) -> BaseGeometry:
