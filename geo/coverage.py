@@ -111,7 +111,8 @@ def check_coverage(
     overlaps = tuple(_overlaps(ids, shapes, bad, area_m2_min))
     union = shapely.union_all(shapes) if len(bad) else shapely.coverage_union_all(shapes)
     if parent is None:
-        gaps, outside = _pieces(_holes(union), area_m2_min), ()
+        gaps = _pieces(_holes(union), area_m2_min)
+        outside: tuple[Gap, ...] = ()
     else:
         least = max(area_m2_min, AREA_M2_NOISE)
         gaps = _pieces(shapely.difference(parent, union), least)
