@@ -129,13 +129,14 @@ def _transformer(crs: CRS) -> Transformer:
 
 def _plausible(crs: CRS, bounds: Bounds) -> bool:
     west, south, east, north = _to_degrees(crs, bounds)
-    area = crs.area_of_use
+    if not (-180.0 <= west <= east <= 180.0 and -90.0 <= south <= north <= 90.0):
+        return False
+    area, margin = crs.area_of_use, MARGIN_DEGREES
     if area is None:
-        return -180.0 <= west <= east <= 180.0 and -90.0 <= south <= north <= 90.0
-    return max(area.west - MARGIN_DEGREES, -180.0) <= west <= east <= min(
-        area.east + MARGIN_DEGREES, 180.0
-    ) and max(area.south - MARGIN_DEGREES, -90.0) <= south <= north <= min(
-        area.north + MARGIN_DEGREES, 90.0
+        return True
+    return (
+        area.west - margin <= west <= east <= area.east + margin
+        and area.south - margin <= south <= north <= area.north + margin
     )
 
 

@@ -1,7 +1,7 @@
 """The map layers of analysts: which fields leave the system, and nothing else does.
 
-A layer carries class P0 fields only: codes, names of places, states, times, numbers. Free text is
-not a type here, because people write names into free text; who reported, handled or lives
+A layer carries class P0 fields only: codes, names of places, states, times, numbers. Free text
+is not a type here, because people write names into free text; who reported, handled or lives
 somewhere is not in any layer.
 """
 
@@ -40,7 +40,7 @@ class GeometryKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerField:
-    """One attribute. `source` is the stored field; times there are milliseconds UTC (`*_ms`)."""
+    """One attribute. `source` is the stored field; times there are milliseconds (`*_ms`)."""
 
     name: str
     kind: FieldKind
@@ -64,8 +64,8 @@ class Layer:
         """Refuse a layer that would publish personal data.
 
         Raises:
-            ValueError: if a field is above class P0, a name occurs twice, or `time_field` is not
-                a field of kind TIME.
+            ValueError: if a field is above class P0, a name occurs twice, or `time_field` is
+                not a field of kind TIME.
         """
         names = [each.name for each in self.fields]
         times = {each.name for each in self.fields if each.kind is FieldKind.TIME}

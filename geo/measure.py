@@ -19,9 +19,9 @@ _SMALL_DEGREES: Final = 0.01
 def area_m2(geometry: BaseGeometry) -> float:
     """Return the area of a polygon or multipolygon in m2, whatever its ring order.
 
-    Holes are taken out. Anything without an interior has area 0. Parts up to `_SMALL_DEGREES` are
-    measured on the plane that touches the ellipsoid at their centre (right to 1e-6 of the area,
-    however small), larger ones as geodesic polygons.
+    Holes are taken out. Anything without an interior has area 0. Parts up to `_SMALL_DEGREES`
+    are measured on the plane that touches the ellipsoid at their centre (right to 1e-6 of the
+    area, however small), larger ones as geodesic polygons.
     """
     parts = shapely.get_parts(geometry)
     return math.fsum(_polygon_m2(part) for part in parts if part.geom_type == "Polygon")

@@ -17,7 +17,7 @@ SNAP_DECIMALS: Final = 7
 
 
 def invalidity(geometry: BaseGeometry) -> tuple[str, Position | None] | None:
-    """Return why a geometry is not valid (OGC) and where its first fault lies; None if valid."""
+    """Return why a geometry is not valid (OGC) and where its first fault lies, or None."""
     if shapely.is_valid(geometry):
         return None
     text, _, place = shapely.is_valid_reason(geometry).partition("[")
