@@ -6,9 +6,9 @@ When the plan ends the network is good.
 
 from collections.abc import Callable, Iterator
 from enum import StrEnum
-from typing_extensions import override
 
 import httpx
+from typing_extensions import override
 
 
 class Fault(StrEnum):
@@ -51,7 +51,7 @@ class FaultyTransport(httpx.BaseTransport):
         inner: httpx.BaseTransport,
         plan: Iterator[Fault],
         *,
-        pause: Callable[[], None] | None = None,
+        pause: Callable[[], None] = lambda: None,
     ) -> None:
         self._inner = inner
         self._plan = plan
@@ -74,20 +74,18 @@ class FaultyTransport(httpx.BaseTransport):
             case Fault.LOSE_REPLY:
                 self._whole(request)
                 raise httpx.ReadError("no reply came back", request=request)
+            case Fault.CUT:
+                response, content = self._whole(request)
+                return _cut_short(response, content)
             case Fault.DUPLICATE:
                 self._whole(request)
-                return self._inner.handle_request(_copy(request))
             case Fault.LATE_DUPLICATE:
                 self._late = _copy(request)
-                return self._inner.handle_request(request)
-            case Fault.CUT:
-                return self._cut(request)
             case Fault.DELAY:
-                if self._pause is not None:
-                    self._pause()
-                return self._inner.handle_request(request)
+                self._pause()
             case Fault.NONE:
-                return self._inner.handle_request(request)
+                pass
+        return self._inner.handle_request(_copy(request))
 
     def _whole(self, request: httpx.Request) -> tuple[httpx.Response, bytes]:
         response = self._inner.handle_request(_copy(request))
@@ -95,12 +93,6 @@ class FaultyTransport(httpx.BaseTransport):
         content = b"".join(stream) if isinstance(stream, httpx.SyncByteStream) else b""
         response.close()
         return response, content
-
-    def _cut(self, request: httpx.Request) -> httpx.Response:
-        response, content = self._whole(request)
-        return httpx.Response(
-            response.status_code, headers=response.headers, stream=_CutStream(content)
-        )
 
     @override
     def close(self) -> None:
@@ -110,4 +102,10 @@ class FaultyTransport(httpx.BaseTransport):
 def _copy(request: httpx.Request) -> httpx.Request:
     return httpx.Request(
         request.method, request.url, headers=request.headers, content=request.read()
+    )
+
+
+def _cut_short(response: httpx.Response, content: bytes) -> httpx.Response:
+    return httpx.Response(
+        response.status_code, headers=response.headers, stream=_CutStream(content)
     )
