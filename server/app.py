@@ -1,13 +1,15 @@
 """The only place where the parts become one application."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+
 from fastapi import FastAPI, Request, Response
 from fastapi.routing import APIRoute
 
 from server.api import ROUTERS
 from server.db.store import Store, StoreBusy, open_store
 from server.gate import Gate
+from server.migrations import is_current
 from server.notify import Wakeups, open_wakeups
 from server.openapi import describe
 from server.problem_answers import install, request_id_of
@@ -24,12 +26,17 @@ whose `type` is explained at `/problems`. Times ending in `_ms` are milliseconds
 
 @asynccontextmanager
 async def _running(app: FastAPI) -> AsyncIterator[None]:
-    """Open what `create_app` was not given, and close only that."""
+    """Open what `create_app` was not given, and close only that.
+
+    An unsafe database stops the start; one that is away does not, it only is not ready yet.
+    """
     settings: Settings = app.state.settings
     wakeups: Wakeups = app.state.wakeups
     opened = app.state.store is None
     if opened:
-        _adopt(app, open_store(settings.database_url))
+        _adopt(app, open_store(settings.database_url, allow_unsafe=settings.allow_unsafe))
+    with suppress(StoreBusy):
+        await app.state.store.read(is_current)
     await wakeups.start()
     try:
         yield

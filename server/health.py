@@ -13,6 +13,7 @@ from sqlalchemy import Connection, text
 from server.clock import ticks_s
 from server.db.store import Store, StoreBusy
 from server.deps import StoreDep, WakeupsDep
+from server.migrations import is_current
 from server.problems import ServiceUnavailable, problems
 
 router = APIRouter(tags=["health"])
@@ -39,27 +40,29 @@ class Probe:
     def __init__(self) -> None:
         self._asked_s = float("-inf")
         self._answer = False
+        self._is_current = False
         self._lock = asyncio.Lock()
 
     async def ready(self, store: Store) -> bool:
-        """Say whether `store` answered within `PROBE_TIMEOUT_S`."""
+        """Say whether `store` answered within `PROBE_TIMEOUT_S` and its schema is the newest."""
         async with self._lock:
             if ticks_s() - self._asked_s > PROBE_EVERY_S:
-                self._answer = await _answers(store)
+                self._answer = await self._probe(store)
                 self._asked_s = ticks_s()
             return self._answer
 
+    async def _probe(self, store: Store) -> bool:
+        try:
+            async with asyncio.timeout(PROBE_TIMEOUT_S):
+                return await store.read(self._ask)
+        except (StoreBusy, TimeoutError):
+            return False
 
-async def _answers(store: Store) -> bool:
-    try:
-        async with asyncio.timeout(PROBE_TIMEOUT_S):
-            return await store.read(_one) == 1
-    except (StoreBusy, TimeoutError):
-        return False
-
-
-def _one(db: Connection) -> int:
-    return int(db.execute(text("SELECT 1")).scalar_one())
+    def _ask(self, db: Connection) -> bool:
+        """Look at the schema until it was right once; after that any answer will do."""
+        if not self._is_current:
+            self._is_current = is_current(db)
+        return self._is_current and db.execute(text("SELECT 1")).scalar_one() == 1
 
 
 async def the_probe(request: Request) -> Probe:

@@ -37,7 +37,7 @@ def describe(app: FastAPI) -> None:
 
 
 def as_yaml(document: Mapping[str, Any]) -> str:
-    """Return a document as YAML: the same text for the same document, in the order of the code."""
+    """Return a document as YAML, in the order of the code: same document, same text."""
     text: str = yaml.safe_dump(
         dict(document), sort_keys=False, allow_unicode=True, width=96, default_flow_style=False
     )

@@ -52,5 +52,9 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="address that `serve` listens on")
     port: int = Field(default=8000, ge=0, le=65_535, description="port that `serve` listens on")
     workers: int = Field(default=1, ge=1, le=64, description="processes that `serve` starts")
+    allow_unsafe: bool = Field(
+        default=False,
+        description="accept a PostgreSQL that may lose acknowledged work in a crash; for tests",
+    )
     hsts: bool = Field(default=False, description="behind TLS: tell browsers to insist on it")
     limits: Limits = Field(default_factory=Limits)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, RowMapping, Select, func, insert, or_, select, update
+from sqlalchemy import Connection, RowMapping, Select, func, insert, or_, select, update
 from sqlmodel import col
 
 from server.clock import new_id
@@ -22,7 +22,7 @@ def principal_of(db: Connection, *, hashed: str, now_ms: int) -> Principal | Non
 
     One statement: the token by its key, then account, area and device by theirs.
     """
-    row: Row[Any] | None = db.execute(
+    statement: Select[*tuple[Any, ...]] = (
         select(
             col(Account.id),
             col(Account.login),
@@ -42,23 +42,24 @@ def principal_of(db: Connection, *, hashed: str, now_ms: int) -> Principal | Non
             or_(col(Token.expires_ms).is_(None), col(Token.expires_ms) > now_ms),
             col(Account.active).is_(True),
         )
-    ).one_or_none()
+    )
+    row: RowMapping | None = db.execute(statement).mappings().one_or_none()
     if row is None:
         return None
     return Principal(
-        account=row.id,
-        login=row.login,
-        role=Role(row.role),
+        account=row["id"],
+        login=row["login"],
+        role=Role(row["role"]),
         area=_span(row),
-        device=row.device_id,
-        device_status=None if row.status is None else DeviceStatus(row.status),
+        device=row["device_id"],
+        device_status=None if row["status"] is None else DeviceStatus(row["status"]),
     )
 
 
-def _span(row: Row[Any]) -> AreaSpan:
-    if row.area_id is None:
+def _span(row: RowMapping) -> AreaSpan:
+    if row["area_id"] is None:
         return EVERYWHERE
-    return AreaSpan(id=row.area_id, lo=row.lo, hi=row.hi)
+    return AreaSpan(id=row["area_id"], lo=row["lo"], hi=row["hi"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +146,26 @@ def create_account(
     return account
 
 
+def account_for_token(
+    db: Connection, *, login: str, role: Role, area_code: str | None, now_ms: int
+) -> str:
+    """Return the id of the account with this login, made if it is new.
+
+    Raises:
+        AlreadyExists: if it exists with another role or area, or was closed.
+        NotFound: if no area has this code.
+    """
+    known = account_with_login(db, login)
+    if known is None:
+        return create_account(db, login=login, role=role, area_code=area_code, now_ms=now_ms)
+    area = None if area_code is None else area_with_code(db, area_code).id
+    if not known["active"]:
+        raise AlreadyExists("The account with this login was closed.")
+    if known["role"] != role or known["area_id"] != area:
+        raise AlreadyExists("The account with this login has another role or area.")
+    return str(known["id"])
+
+
 def assign(db: Connection, *, account: str, area: str, now_ms: int) -> str:
     """Assign `account` to `area` from `now_ms` on and return the assignment's id."""
     assignment = new_id()
@@ -187,7 +208,7 @@ def list_tokens(
     db: Connection, *, login: str | None = None, limit: int = TOKENS_MAX
 ) -> Sequence[RowMapping]:
     """Return tokens with their account, newest first: hash, login, role, device, times."""
-    statement = (
+    statement: Select[*tuple[Any, ...]] = (
         select(
             col(Token.hash),
             col(Account.login),
@@ -247,7 +268,7 @@ def devices_of(
     return db.execute(statement).mappings().all()
 
 
-def _devices() -> Select[Any]:
+def _devices() -> Select[*tuple[Any, ...]]:
     return (
         select(
             col(Device.id),

@@ -1,0 +1,299 @@
+"""The `jingwei` command; other packages add to it through entry points `jingwei.commands`.
+
+Results go to standard output, everything else to standard error, so that scripts can use both.
+"""
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from enum import StrEnum
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+import uvicorn
+from sqlalchemy import Connection
+
+from server import doctor as checks
+from server import serve as serving
+from server.app import create_app
+from server.clock import now_ms
+from server.db.store import StoreBusy, normalised, open_store
+from server.identity import queries as accounts
+from server.identity.principal import Role
+from server.migrations import is_current
+from server.migrations import migrate as migrate_store
+from server.openapi import as_yaml
+from server.problems import Problem
+from server.settings import Settings
+
+DATABASE_ENV = "JINGWEI_DATABASE_URL"
+DAY_MS = 86_400_000
+T = TypeVar("T")
+
+app = typer.Typer(
+    name="jingwei",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    help="""Community grid management: grid polygons, a household registry, offline sync.
+
+A first walk:
+
+    jingwei migrate
+
+    jingwei import areas areas.csv
+
+    jingwei token create --login li --role dispatcher --area 4401
+
+    jingwei serve --port 8000
+
+Without `--database` everything is kept in `./var/jingwei.gpkg`, a file that QGIS can open.
+Every option can also be given as an environment variable that starts with `JINGWEI_`.""",
+)
+token_app = typer.Typer(no_args_is_help=True, help="Make, list and revoke bearer tokens.")
+app.add_typer(token_app, name="token")
+
+Database = Annotated[
+    str,
+    typer.Option(
+        envvar=DATABASE_ENV,
+        help="postgresql://… or sqlite:///path; empty is ./var/jingwei.gpkg",
+    ),
+]
+
+
+def fail(reason: str, *, code: int = 1) -> typer.Exit:
+    """Say why on standard error and return the exception that ends the command."""
+    typer.echo(f"jingwei: {reason}", err=True)
+    return typer.Exit(code)
+
+
+def run_in_store(database: str, work: Callable[[Connection], T]) -> T:
+    """Run `work` in one transaction of the store and commit it; failures end the command."""
+    settings = Settings()
+
+    async def once() -> T:
+        store = open_store(database, allow_unsafe=settings.allow_unsafe)
+        try:
+            return await store.write(work)
+        finally:
+            await store.close()
+
+    try:
+        return asyncio.run(once())
+    except Problem as problem:
+        raise fail(problem.detail or problem.title) from None
+    except StoreBusy as busy:
+        raise fail(f"the database is not available ({busy.reason})") from None
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="address to listen on")] = None,
+    port: Annotated[int | None, typer.Option(help="port to listen on")] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="processes; above 1 needs PostgreSQL")
+    ] = None,
+    database: Database = "",
+) -> None:
+    """Answer requests until it is stopped.
+
+    A new embedded store is made on the way; a PostgreSQL database has to be migrated first.
+
+    Example: `jingwei serve --host 0.0.0.0 --port 8000 --database postgresql:///jingwei`
+    """
+    os.environ[DATABASE_ENV] = database
+    given = {"host": host, "port": port, "workers": workers}
+    settings = Settings().model_copy(
+        update={name: value for name, value in given.items() if value is not None}
+    )
+    embedded = normalised(database).get_backend_name() == "sqlite"
+    if embedded and settings.workers > 1:
+        raise fail("several workers need PostgreSQL; the embedded store has one writer")
+    if embedded:
+        migrate_store(database)
+    elif not run_in_store(database, is_current):
+        raise fail("the database is not up to date; run: jingwei migrate")
+    uvicorn.run(**serving.options(settings))
+
+
+@app.command()
+def migrate(database: Database = "") -> None:
+    """Create the store or bring it up to date. Safe to repeat.
+
+    Example: `jingwei migrate --database postgresql:///jingwei`
+    """
+    migrate_store(database)
+    typer.echo("the store is up to date", err=True)
+
+
+@app.command()
+def openapi(
+    output: Annotated[
+        Path | None, typer.Option(help="file to write; else standard output")
+    ] = None,
+) -> None:
+    """Write the OpenAPI document as YAML; the same code always gives the same text.
+
+    Example: `jingwei openapi --output openapi.yaml`
+    """
+    text = as_yaml(create_app(Settings.model_construct()).openapi())
+    if output is None:
+        sys.stdout.write(text)
+    else:
+        output.write_text(text, encoding="utf-8")
+
+
+@app.command()
+def doctor(
+    database: Database = "",
+    *,
+    reproject: Annotated[
+        bool, typer.Option("--reproject", help="compare every derived value with the truth")
+    ] = False,
+) -> None:
+    """Examine the store and say what is wrong; the exit code is 1 if anything is.
+
+    Example: `jingwei doctor --reproject`
+    """
+    found = asyncio.run(checks.examine(database, Settings(), reproject=reproject))
+    for each in found:
+        typer.echo(f"{'ok  ' if each.ok else 'BAD '} {each.name}: {each.detail}")
+    if not all(each.ok for each in found):
+        raise typer.Exit(1)
+
+
+@token_app.command("create")
+def create_token(
+    login: Annotated[str, typer.Option(help="name of the account; made if it is new")],
+    role: Annotated[Role, typer.Option(help="what the account may do")],
+    area: Annotated[str, typer.Option(help="code of its area; empty: everywhere")] = "",
+    *,
+    expires_days: Annotated[int, typer.Option(min=0, help="0: until revoked")] = 0,
+    database: Database = "",
+) -> None:
+    """Make a bearer token and print it, once: only its hash is kept.
+
+    A new login becomes an account of that role and area. A worker is assigned to the area too.
+
+    Example: `TOKEN=$(jingwei token create --login li --role worker --area 440106-07-012)`
+    """
+    now = now_ms()
+    expires_ms = now + expires_days * DAY_MS if expires_days else None
+
+    def work(db: Connection) -> str:
+        account = accounts.account_for_token(
+            db, login=login, role=role, area_code=area or None, now_ms=now
+        )
+        return accounts.create_token(db, account=account, now_ms=now, expires_ms=expires_ms)
+
+    token = run_in_store(database, work)
+    typer.echo("Send it as: Authorization: Bearer <token>", err=True)
+    typer.echo(token)
+
+
+@token_app.command("list")
+def list_tokens(
+    login: Annotated[str | None, typer.Option(help="only this account's")] = None,
+    database: Database = "",
+) -> None:
+    """List tokens by the beginning of their hash, newest first.
+
+    Example: `jingwei token list --login li`
+    """
+    for row in run_in_store(database, lambda db: accounts.list_tokens(db, login=login)):
+        state = "revoked" if row["revoked_ms"] else "live"
+        kind = "device" if row["device_id"] else "account"
+        made = datetime.fromtimestamp(row["created_ms"] / 1000, UTC).isoformat()
+        typer.echo(
+            f"{row['hash'][:12]}  {state:7}  {kind:7}  {row['role']:10}  {made}  {row['login']}"
+        )
+
+
+@token_app.command("revoke")
+def revoke_token(
+    hash_prefix: Annotated[str, typer.Argument(min=8, help="from `jingwei token list`")],
+    database: Database = "",
+) -> None:
+    """Revoke the tokens whose hash begins so; they stop working at once.
+
+    Example: `jingwei token revoke 3f9c02aa71be`
+    """
+    if len(hash_prefix) < 8:
+        raise fail("give at least 8 characters of the hash", code=2)
+    now = now_ms()
+    done = run_in_store(
+        database, lambda db: accounts.revoke_tokens(db, hash_prefix=hash_prefix, now_ms=now)
+    )
+    typer.echo(f"revoked {done}", err=True)
+    if not done:
+        raise typer.Exit(1)
+
+
+class ImportKind(StrEnum):
+    """What `jingwei import` can read."""
+
+    AREAS = "areas"
+    GRIDS = "grids"
+    DWELLINGS = "dwellings"
+    HOUSEHOLDS = "households"
+    CLASSES = "classes"
+
+
+@app.command("import")
+def import_file(
+    kind: Annotated[ImportKind, typer.Argument(help="what the file holds")],
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="CSV or GeoJSON")],
+    database: Database = "",
+    *,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="check everything, write nothing")
+    ] = False,
+) -> None:
+    """Check a file and write it through the one write path; all of it or, with faults, nothing.
+
+    Importing the same file again changes nothing. Areas come first, then grids, dwellings and
+    households; classes at any time.
+
+    Example: `jingwei import grids grids.geojson --dry-run`
+    """
+    from server.imports.command import import_command  # noqa: PLC0415 - heavy, and rarely used
+
+    import_command(kind.value, file, database=database, dry_run=dry_run)
+
+
+@app.command("export")
+def export_layer(
+    layer: Annotated[str, typer.Argument(help="grids, incidents or tasks")],
+    output: Annotated[Path, typer.Option(help="file to write")],
+    *,
+    file_format: Annotated[str, typer.Option("--format", help="gpkg, geojson or csv")] = "gpkg",
+    crs: Annotated[str, typer.Option(help="EPSG:4326, EPSG:4490, EPSG:4547, …")] = "EPSG:4326",
+    database: Database = "",
+) -> None:
+    """Write a layer without personal data to a file that GIS programs open.
+
+    Example: `jingwei export grids --format gpkg --crs EPSG:4490 --output grids.gpkg`
+    """
+    from server.layers.command import export_command  # noqa: PLC0415 - heavy, and rarely used
+
+    export_command(layer, output, file_format=file_format, crs=crs, database=database)
+
+
+def add_commands() -> None:
+    """Add what other packages registered under the entry points `jingwei.commands`."""
+    known = {command.name for command in app.registered_commands}
+    for point in entry_points(group="jingwei.commands"):
+        if point.name not in known:
+            app.command(point.name)(point.load())
+
+
+def main() -> None:
+    """Run the command line."""
+    add_commands()
+    app()

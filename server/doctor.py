@@ -1,0 +1,127 @@
+"""Examinations of a store: there, up to date, safe, intact, and true to its own records."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, text
+
+from server.db.geopackage import APPLICATION_ID
+from server.db.postgres_store import UnsafeStore, unsafe_settings
+from server.db.store import Store, StoreBusy, open_store
+from server.migrations import is_current
+from server.notify import open_wakeups
+from server.replication.reproject import compare
+from server.settings import Settings
+
+SHOWN_MAX = 20
+REDIS_WAIT_S = 2.0
+JOB_MS = 3_600_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """The result of one examination; `detail` names things, never personal values."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+def schema_finding(db: Connection) -> Finding:
+    """Say whether the schema is the newest."""
+    if is_current(db):
+        return Finding(name="schema", ok=True, detail="up to date")
+    return Finding(name="schema", ok=False, detail="not up to date; run: jingwei migrate")
+
+
+def safety_finding(db: Connection) -> Finding:
+    """Say whether acknowledged work survives a crash of the database."""
+    off = unsafe_settings(db)
+    if off:
+        return Finding(name="durability", ok=False, detail=f"these are off: {', '.join(off)}")
+    return Finding(name="durability", ok=True, detail="commits are durable")
+
+
+def file_findings(db: Connection) -> list[Finding]:
+    """Say whether an embedded store is an intact GeoPackage; nothing about PostgreSQL."""
+    if db.dialect.name != "sqlite":
+        return []
+    intact = str(db.execute(text("PRAGMA integrity_check(1)")).scalar_one())
+    orphans = len(db.execute(text("PRAGMA foreign_key_check")).all())
+    application = db.execute(text("PRAGMA application_id")).scalar_one()
+    missing = _tables_without_geometry(db)
+    is_package = application == APPLICATION_ID and not missing
+    return [
+        Finding(name="file", ok=intact == "ok", detail=intact[:200]),
+        Finding(
+            name="references", ok=not orphans, detail=f"{orphans} rows without their parent"
+        ),
+        Finding(
+            name="geopackage",
+            ok=is_package,
+            detail="valid" if is_package else f"not registered: {', '.join(missing) or 'file'}",
+        ),
+    ]
+
+
+def _tables_without_geometry(db: Connection) -> list[str]:
+    statement = text(
+        "SELECT table_name FROM gpkg_contents WHERE data_type = 'features' AND table_name NOT IN"
+        " (SELECT table_name FROM gpkg_geometry_columns) ORDER BY table_name"
+    )
+    return [str(name) for name in db.execute(statement).scalars()]
+
+
+def derived_finding(db: Connection) -> Finding:
+    """Derive every body, digest and projection again and compare."""
+    found = list(compare(db))
+    shown = "; ".join(f"{each.kind} {each.record}: {each.what}" for each in found[:SHOWN_MAX])
+    detail = f"{len(found)} differences: {shown}" if found else "all follow from the truth"
+    return Finding(name="derived values", ok=not found, detail=detail)
+
+
+async def examine(url: str, settings: Settings, *, reproject: bool) -> list[Finding]:
+    """Return all findings about the store at `url`, and about Redis if it is configured."""
+    store = open_store(url, allow_unsafe=True)
+    try:
+        found = await _store_findings(store, reproject=reproject)
+    except StoreBusy as busy:
+        found = [Finding(name="database", ok=False, detail=f"not available ({busy.reason})")]
+    except UnsafeStore as unsafe:
+        found = [Finding(name="durability", ok=False, detail=", ".join(unsafe.settings))]
+    finally:
+        await store.close()
+    return found + await _redis_findings(settings)
+
+
+async def _store_findings(store: Store, *, reproject: bool) -> list[Finding]:
+    schema = await store.read(schema_finding)
+    found = [schema]
+    if not schema.ok:
+        return found
+    found.append(await store.read(safety_finding))
+    found += await store.read(file_findings, timeout_ms=JOB_MS)
+    if reproject:
+        found.append(await store.read(derived_finding, timeout_ms=JOB_MS))
+    return found
+
+
+async def _redis_findings(settings: Settings) -> list[Finding]:
+    if not settings.redis_url:
+        return [Finding(name="redis", ok=True, detail="not used")]
+    wakeups = open_wakeups(settings.redis_url, deployment=settings.deployment)
+    await wakeups.start()
+    try:
+        there = await _soon(lambda: wakeups.connected)
+    finally:
+        await wakeups.close()
+    return [Finding(name="redis", ok=there, detail="connected" if there else "does not answer")]
+
+
+async def _soon(true: Callable[[], bool]) -> bool:
+    for _ in range(20):
+        if true():
+            return True
+        await asyncio.sleep(REDIS_WAIT_S / 20)
+    return true()
