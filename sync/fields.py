@@ -46,7 +46,7 @@ class FieldType(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Unicode text of 1..`max_chars` characters without control characters except newline, tab."""
+    """Unicode text of 1..`max_chars` characters, no control characters but newline and tab."""
 
     max_chars: int
     pattern: str | None = None
@@ -128,8 +128,10 @@ class Media:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """One field of a kind. `phone` says whether a phone may hold it; `derived` fields are written
-    by the server only, so an author who sets one is told `unknown-field`.
+    """One field of a kind.
+
+    `phone` says whether a phone may hold it; `derived` fields are written by the server only,
+    so an author who sets one is told `unknown-field`.
     """
 
     name: str

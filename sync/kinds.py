@@ -1,9 +1,9 @@
 """Every kind of record: its fields with their merge policies, who may write it, where it lives.
 
 This table is the single place a field exists. The wire check, the merge, the phone's body, the
-projections' columns and the data catalogue are all read from it. What is refused by construction
-(political, religious or ethnic attributes, scores or tags of people, biometrics, tracks) is
-absent here, and `tests/style` fails when a field name comes near it.
+projections' columns and the data catalogue are all read from it. What is refused by
+construction (political, religious or ethnic attributes, scores or tags of people, biometrics,
+tracks) is absent here, and `tests/style` fails when a field name comes near it.
 """
 
 from collections.abc import Mapping
@@ -35,7 +35,8 @@ class Home(StrEnum):
     """Which bucket a record of a kind lives in.
 
     GRID: `grid:<grid id>` of its `grid` field (inherited from a parent at creation; a record
-    whose place lies in no grid lives in `user:<author>`). SELF: `grid:<own id>`. CONFIG: `config`.
+    whose place lies in no grid lives in `user:<author>`). SELF: `grid:<own id>`. CONFIG:
+    `config`.
     """
 
     GRID = "grid"
@@ -44,7 +45,7 @@ class Home(StrEnum):
 
 
 class Writer(StrEnum):
-    """Who may ask for a change: a phone, a console (API or import), or only the rules themselves."""
+    """Who may ask for a change: a phone, a console (API, import), or only the rules."""
 
     PHONE = "phone"
     CONSOLE = "console"
@@ -55,7 +56,8 @@ class Writer(StrEnum):
 class Kind:
     """One kind of record.
 
-    `parents` are the fields that name the record whose grid a new one inherits, first found wins.
+    `parents` are the fields that name the record whose grid a new one inherits, first found
+    wins.
     `create_only` kinds are facts: they are written once and never refused for what they say.
     `acts` names the claims and decisions of its life cycle, see `sync.lifecycle`.
     """

@@ -13,7 +13,7 @@ from typing import Any
 
 from sync.outcome import Code
 
-EMPTY: Mapping[str, Any] = MappingProxyType({})
+EMPTY: Mapping[Any, Any] = MappingProxyType({})
 
 
 class Datum(StrEnum):
@@ -44,7 +44,7 @@ class ClockReading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Position:
-    """A measured place as the phone labelled it; conversion of the datum is the server's work."""
+    """A measured place as the phone labelled it; the server converts the datum."""
 
     lon_e7: int
     lat_e7: int

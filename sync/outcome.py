@@ -1,8 +1,9 @@
-"""What became of a mutation: the closed list of outcomes and the permanent codes that explain them.
+"""What became of a mutation: the closed list of outcomes and the codes that explain them.
 
-Source of the rule: sync protocol, section 3 "Outcomes". An outcome is final and stored for ever,
-except `RETRY`, which is never stored. Codes are permanent identifiers: clients translate them,
-so a code is never renamed or reused; `docs/protocol/` lists each with what the worker should do.
+Source of the rule: sync protocol, section 3 "Outcomes". An outcome is final and stored for
+ever, except `RETRY`, which is never stored. Codes are permanent identifiers: clients translate
+them, so a code is never renamed or reused; `docs/protocol/` lists each with what the worker
+should do.
 """
 
 from enum import StrEnum

@@ -27,23 +27,46 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """A head that was the value shown until the revision before `until_rev`."""
+
+    until_rev: int
+    head: Head
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
     """One field, or one element of a set field.
 
     `heads` normally holds one head. `kept` holds losing values that a later author replaced
     without having seen them: they stay until a person resolves the conflict (section 4).
+    `past` holds what was shown before, oldest first, bounded by `sync.merge.PAST_MAX`: it says
+    what an author saw who was looking at an earlier revision.
     """
 
     heads: tuple[Head, ...] = ()
     kept: tuple[Head, ...] = ()
+    past: tuple[Past, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credit:
+    """Whose claim or decision is credited with a state: the earliest `(at_ms, device, n)`."""
+
+    at_ms: int
+    by: str
+    device: str
+    n: int
+    quality: Quality = Quality.EXACT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """The `(epoch, state)` of a record with a life cycle, and whose claim is credited with it.
+    """The `(epoch, state)` of a record with a life cycle, and whose claim earned it.
 
-    Rank of `state` never goes down inside an epoch; a decision opens a new epoch. `since_rev` is
-    the revision that opened the epoch: a claim with a smaller base speaks about an earlier one.
+    Rank of `state` never goes down inside an epoch; a decision opens a new epoch. `since_rev`
+    is the revision that opened the epoch: a claim with a smaller base speaks about an earlier
+    one. `reached` holds the credit of every state claimed or decided in this epoch.
     """
 
     epoch: int
@@ -54,11 +77,16 @@ class Status:
     device: str
     n: int
     quality: Quality = Quality.EXACT
+    reached: Mapping[str, Credit] = field(default=EMPTY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """One synced thing. `rev` 0 means it does not exist yet."""
+    """One synced thing. `rev` 0 means it does not exist yet.
+
+    Every revision after `run_from` was made by `run_device`: an author on that device whose
+    base is not smaller than `run_from` has met nobody else's change.
+    """
 
     id: str
     kind: str
@@ -67,3 +95,5 @@ class Record:
     fields: Mapping[str, Cell] = field(default=EMPTY)
     sets: Mapping[str, Mapping[str, Cell]] = field(default=EMPTY)
     status: Status | None = None
+    run_device: str = ""
+    run_from: int = 0

@@ -1,0 +1,115 @@
+"""The values a push is decided from, and the plan that comes out (protocol section 8)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sync.mutation import EMPTY, Quality
+from sync.outcome import Code, Outcome
+from sync.record import Record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    """A span of time, `lo_ms` included, `hi_ms` excluded; None = still running."""
+
+    lo_ms: int
+    hi_ms: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Author:
+    """Who sends a batch: the enrolled device, its signed-in account, and where it is at home.
+
+    `console` authors are checked for authority before the batch reaches the core. A record
+    whose place lies in no grid lives in `home_bucket`, `user:<account id>`.
+    """
+
+    device: str
+    account: str
+    role: str
+    console: bool
+    home_bucket: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Located:
+    """A measured position after conversion to WGS 84, with the grid it lies in, if any.
+
+    `certain` is False when the accuracy leaves more than one grid possible.
+    """
+
+    grid: str | None
+    lon_e7: int
+    lat_e7: int
+    certain: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceState:
+    """What is stored about a device.
+
+    `settled_through` is the highest n with a final outcome; `floor_ms` the corrected time of
+    that mutation; `last_n` the highest n the device had allocated at its last contact, and
+    `last_contact_ms` when that was; `offset_ms` server minus device wall clock, then.
+    """
+
+    settled_through: int
+    flagged: bool
+    revoked: bool
+    floor_ms: int
+    last_contact_ms: int | None
+    last_n: int
+    offset_ms: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """One mutation and what became of it. `field` names what `code` is about, never a value."""
+
+    n: int
+    record: str
+    kind: str
+    outcome: Outcome
+    code: Code | None
+    field: str | None
+    rev: int
+    at_ms: int
+    quality: Quality
+    body_hash: str
+    replayed: bool
+    base: int
+    actor: str | None
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """Everything a batch is decided from.
+
+    `settled` holds the stored outcomes of the n that the batch repeats. `records` holds every
+    existing record that `sync.push.references` asks for. `authority` says when the author's
+    assignments covered each bucket; absent = never. `located` is by n.
+    """
+
+    device: DeviceState
+    settled: Mapping[int, Settled] = field(default=EMPTY)
+    records: Mapping[str, Record] = field(default=EMPTY)
+    authority: Mapping[str, tuple[Interval, ...]] = field(default=EMPTY)
+    located: Mapping[int, Located] = field(default=EMPTY)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What to store and what to answer.
+
+    `settled` are the new outcomes, in n order; `answers` has one entry for each item of the
+    batch in its order, replays and `retry` included. `writes` are the final records, `before`
+    what they were (None = new).
+    """
+
+    settled: tuple[Settled, ...]
+    answers: tuple[Settled, ...]
+    writes: Mapping[str, Record]
+    before: Mapping[str, Record | None]
+    settled_through: int
+    flagged: bool

@@ -1,0 +1,111 @@
+"""What people see of a record: winners, status, open conflicts (protocol sections 4 and 5).
+
+The state is derived from the record each time and is the only thing a phone ever gets.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sync.kinds import KINDS
+from sync.merge import RULES, Rule, contested_values, shown
+from sync.record import Cell, Head, Record, Status
+
+_RULES: Final = {
+    kind.name: {name: RULES[each.policy] for name, each in kind.fields.items()}
+    for kind in KINDS.values()
+}
+_VISIBLE: Final = {
+    kind.name: {name: RULES[each.policy] for name, each in kind.fields.items() if each.phone}
+    for kind in KINDS.values()
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldConflict:
+    """An open conflict of one field.
+
+    `values` are all heads and kept heads, earliest first; `live` is the value shown meanwhile.
+    """
+
+    field: str
+    values: tuple[Head, ...]
+    live: Any
+
+
+def rules_of(kind: str) -> dict[str, Rule]:
+    """Return the merge rule of every field of a kind, by name; raises KeyError if unknown."""
+    return _RULES[kind]
+
+
+def state_of(record: Record) -> dict[str, Any]:
+    """Return what a phone may hold of a record.
+
+    Fields that are cleared or not for phones are left out; sets are sorted lists of what is in
+    them, left out when empty; `status`, `epoch`, `status_at_ms` and `status_by` are there for a
+    record with a life cycle; `conflicts` names the contested fields in order, if there are any.
+    """
+    state: dict[str, Any] = {}
+    conflicts: list[str] = []
+    rules = _VISIBLE[record.kind]
+    for name, cell in record.fields.items():
+        if name not in rules:
+            continue
+        value = shown(cell, rules[name])
+        if value is not None:
+            state[name] = value
+        if contested_values(cell, rules[name]):
+            conflicts.append(name)
+    if record.sets:
+        state |= _set_members(record.sets)
+    if conflicts:
+        state["conflicts"] = sorted(conflicts)
+    if record.status is not None:
+        state |= _status_members(record.status)
+    return state
+
+
+def _status_members(status: Status) -> dict[str, Any]:
+    return {
+        "status": status.state,
+        "epoch": status.epoch,
+        "status_at_ms": status.at_ms,
+        "status_by": status.by,
+    }
+
+
+def _set_members(sets: Mapping[str, Mapping[str, Cell]]) -> dict[str, Any]:
+    members = {
+        name: sorted(key for key, cell in elements.items() if _is_present(cell.heads))
+        for name, elements in sets.items()
+    }
+    return {name: present for name, present in members.items() if present}
+
+
+def _is_present(heads: tuple[Head, ...]) -> bool:
+    return any(head.value for head in heads)
+
+
+def live_value(record: Record, field: str) -> Any:
+    """Return the value shown of a field, None when it was never set or is cleared."""
+    cell = record.fields.get(field)
+    return None if cell is None else shown(cell, _RULES[record.kind][field])
+
+
+def open_conflicts(record: Record) -> tuple[FieldConflict, ...]:
+    """Return the open conflicts of a record in the order of their field names."""
+    rules = _RULES[record.kind]
+    return tuple(
+        FieldConflict(
+            field=name,
+            values=tuple(
+                sorted(
+                    (*cell.heads, *cell.kept),
+                    key=lambda each: (each.at_ms, each.device, each.n),
+                )
+            ),
+            live=shown(cell, rules[name]),
+        )
+        for name, cell in sorted(record.fields.items())
+        if contested_values(cell, rules[name])
+    )
