@@ -34,7 +34,7 @@ class Members:
 
     def only(self, names: Iterable[str]) -> "Members":
         """Return self, or raise if a member outside `names` is present."""
-        for name in self._members.keys() - frozenset(names):
+        for name in sorted(self._members.keys() - frozenset(names)):
             pointer = self.at(name) if _NAME.fullmatch(name) else self.pointer
             raise ProtocolError(pointer, "is not a member the protocol knows")
         return self

@@ -148,7 +148,7 @@ def decode_mutation(value: Any, pointer: str = "") -> Mutation | Malformed:
 
 
 def _body(value: dict[str, Any], pointer: str) -> bytes:
-    for name, member in value.items():
+    for name, member in sorted(value.items(), key=lambda each: each[0]):
         fault = number_fault(member)
         if fault is not None:
             shown = f"{pointer}/{name}" if name in _NAMES else pointer
