@@ -9,17 +9,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection
 
 from server.db.store import RetryTransaction, touch
 from server.replication import queries
 from server.replication.contests import Closer, Contested, save_contests
 from server.replication.gather import Gathered, Stored, area_no_of, gather
 from server.replication.projections import PROJECTIONS, project
-from server.replication.queries import BucketHead
+from server.replication.queries import BucketHead, DbRow
 from sync.canonical import digest_toggle, record_body, record_hash
 from sync.codec import encode_record
-from sync.mutation import EMPTY, ClockReading, Malformed, Mutation
+from sync.mutation import ClockReading, Malformed, Mutation
 from sync.push import Author, Plan, Settled, plan_push
 from sync.record import Record
 from sync.state import state_of
@@ -55,12 +55,12 @@ class Batch:
     `contact` holds device columns to store with the batch, such as the next lease.
     """
 
-    device: Row[Any]
+    device: DbRow
     author: Author
     mutations: Sequence[Mutation | Malformed]
     send: ClockReading | None
     received_ms: int
-    contact: Mapping[str, Any] = field(default=EMPTY)
+    contact: Mapping[str, Any] = field(default_factory=dict)
 
 
 def decide_and_store(db: Connection, batch: Batch) -> Plan:
@@ -173,7 +173,9 @@ def _advance_buckets(
 
     Returns record id to seq. Digest and count are kept with the seq, under the same lock.
     """
-    running = {key: [head.seq, head.digest, head.count] for key, head in heads.items()}
+    running: dict[str, list[Any]] = {
+        key: [head.seq, head.digest, head.count] for key, head in heads.items()
+    }
     seqs: dict[str, int] = {}
     exits: list[dict[str, Any]] = []
     entered: dict[str, list[str]] = {}

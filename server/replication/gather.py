@@ -7,12 +7,12 @@ bucket it lives in, so equal revisions under the lock mean that the plan still h
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection
 
 from server.replication import queries
 from server.replication.locating import locate_all
+from server.replication.queries import DbRow
 from sync.codec import decode_record
 from sync.mutation import Malformed, Mutation, Quality
 from sync.outcome import Code, Outcome
@@ -114,7 +114,7 @@ def authority_of(
     return held
 
 
-def settled_of(row: Row[Any]) -> Settled:
+def settled_of(row: DbRow) -> Settled:
     """A stored mutation row as the pure core sees it."""
     return Settled(
         n=row.n,
@@ -134,7 +134,7 @@ def settled_of(row: Row[Any]) -> Settled:
     )
 
 
-def device_state(row: Row[Any]) -> DeviceState:
+def device_state(row: DbRow) -> DeviceState:
     """A locked device row as the pure core sees it."""
     return DeviceState(
         settled_through=row.settled_through,
@@ -148,7 +148,7 @@ def device_state(row: Row[Any]) -> DeviceState:
 
 
 def gather(
-    db: Connection, device: Row[Any], batch: Sequence[Mutation | Malformed], *, console: bool
+    db: Connection, device: DbRow, batch: Sequence[Mutation | Malformed], *, console: bool
 ) -> Gathered:
     """Everything `plan_push` needs for `batch` of the locked `device`."""
     state = device_state(device)

@@ -53,7 +53,7 @@ def pull(
 ) -> Pulled:
     """Pages for the allowed buckets that differ from what the phone listed.
 
-    Items take at most `budget` bytes; a bucket that did not fit is answered with no items and `more`.
+    Items take at most `budget` bytes; a bucket that did not fit has no items and `more`.
     """
     cursors = {each.id: each for each in listed}
     enter, leave = scope_change(list(cursors), allowed)

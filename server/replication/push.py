@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection
 
 from server.clock import new_id
 from server.db.store import Store
 from server.problems import StaleLease, Unauthenticated
 from server.replication import queries
 from server.replication.apply import Batch, decide_and_store, save_contact
+from server.replication.queries import DbRow
 from sync.clock import offset_of
 from sync.mutation import Malformed, Mutation
 from sync.push import Author, Settled
@@ -85,8 +86,10 @@ async def push(
             two phones share an identity. Nothing of the request is stored.
     """
     call = Call(phone=phone, request=request, received_ms=received_ms, fresh_lease=new_id())
-    answers: list[Settled] = []
-    for part in _parts(request.mutations):
+    first, *more = _parts(request.mutations)
+    settled, device = await store.write(partial(_transact, call=call, part=first))
+    answers = list(settled)
+    for part in more:
         settled, device = await store.write(partial(_transact, call=call, part=part))
         answers.extend(settled)
     return Contact(
@@ -97,9 +100,7 @@ async def push(
     )
 
 
-def _transact(
-    db: Connection, *, call: Call, part: _Part
-) -> tuple[tuple[Settled, ...], Row[Any]]:
+def _transact(db: Connection, *, call: Call, part: _Part) -> tuple[tuple[Settled, ...], DbRow]:
     """One part of a request: its mutations, and what the contact changes about the device."""
     device = _locked(db, call.phone)
     values: dict[str, Any] = {}
@@ -111,14 +112,14 @@ def _transact(
     return settled, _locked(db, call.phone)
 
 
-def _locked(db: Connection, phone: Phone) -> Row[Any]:
+def _locked(db: Connection, phone: Phone) -> DbRow:
     device = queries.lock_device(db, phone.device)
     if device is None:
         raise Unauthenticated
     return device
 
 
-def rotate_lease(device: Row[Any], presented: str | None, fresh: str) -> dict[str, Any]:
+def rotate_lease(device: DbRow, presented: str | None, fresh: str) -> dict[str, Any]:
     """The lease columns after a contact that presented `presented`.
 
     A reply may be lost any number of times, so while a phone still shows the previous lease the
@@ -134,7 +135,7 @@ def rotate_lease(device: Row[Any], presented: str | None, fresh: str) -> dict[st
     raise StaleLease
 
 
-def _contact_values(device: Row[Any], call: Call) -> dict[str, Any]:
+def _contact_values(device: DbRow, call: Call) -> dict[str, Any]:
     request = call.request
     return {
         "last_contact_ms": call.received_ms,
@@ -145,7 +146,7 @@ def _contact_values(device: Row[Any], call: Call) -> dict[str, Any]:
 
 
 def _settle(
-    db: Connection, call: Call, part: _Part, *, device: Row[Any], values: dict[str, Any]
+    db: Connection, call: Call, part: _Part, *, device: DbRow, values: dict[str, Any]
 ) -> tuple[Settled, ...]:
     if not part.mutations:
         save_contact(db, device.id, values)

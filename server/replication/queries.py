@@ -4,24 +4,25 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, RowMapping, Select, func, select, update
+from sqlalchemy import Connection, RowMapping, Select, func, select, update
 
+from server.db import tables
 from server.db.bulk import among, insert_new, upsert
-from server.db.tables import (
-    Account,
-    Area,
-    Assignment,
-    Bucket,
-    BucketExit,
-    Conflict,
-    Counter,
-    Device,
-    Grid,
-    Incarnation,
-    MutationRow,
-    RecordRow,
-)
 
+ACCOUNT = tables.Account.__table__
+AREA = tables.Area.__table__
+ASSIGNMENT = tables.Assignment.__table__
+BUCKET = tables.Bucket.__table__
+BUCKET_EXIT = tables.BucketExit.__table__
+CONFLICT = tables.Conflict.__table__
+COUNTER = tables.Counter.__table__
+DEVICE = tables.Device.__table__
+GRID = tables.Grid.__table__
+INCARNATION = tables.Incarnation.__table__
+MUTATION = tables.MutationRow.__table__
+RECORD = tables.RecordRow.__table__
+DbRow = Any
+"""A row of one of the selects below: one attribute a selected column."""
 LEVEL_GRID = 5
 GRIDS_VERSION = "grids"
 
@@ -46,41 +47,41 @@ def _locked(db: Connection, statement: Select[Any]) -> Select[Any]:
 def incarnation(db: Connection) -> str:
     """The id of this store's life: it changes when a backup is restored."""
     return str(
-        db.execute(select(Incarnation.id).order_by(Incarnation.created_ms.desc())).scalar_one()
+        db.execute(
+            select(INCARNATION.c.id).order_by(INCARNATION.c.created_ms.desc())
+        ).scalar_one()
     )
 
 
 # devices
 
 
-def lock_device(db: Connection, device_id: str) -> Row[Any] | None:
+def lock_device(db: Connection, device_id: str) -> DbRow | None:
     """The device's row, locked until the transaction ends, or None."""
-    columns = Device.__table__.c
+    columns = DEVICE.c
     statement = select(*columns).where(columns.id == device_id)
     return db.execute(_locked(db, statement)).one_or_none()
 
 
 def console_of(db: Connection, account_id: str) -> str | None:
     """The id of the account's console device, or None before its first write."""
-    statement = select(Device.id).where(Device.account_id == account_id, Device.console)
-    return db.execute(statement.order_by(Device.created_ms).limit(1)).scalar()
+    statement = select(DEVICE.c.id).where(DEVICE.c.account_id == account_id, DEVICE.c.console)
+    return db.execute(statement.order_by(DEVICE.c.created_ms).limit(1)).scalar()
 
 
 def add_device(db: Connection, row: Mapping[str, Any]) -> None:
     """Insert a device unless its id exists."""
-    insert_new(db, Device.__table__, [row], key=("id",))
+    insert_new(db, DEVICE, [row], key=("id",))
 
 
 def save_device(db: Connection, device_id: str, values: Mapping[str, Any]) -> None:
     """Store what a contact or a batch changed about a device."""
-    db.execute(
-        update(Device.__table__).where(Device.__table__.c.id == device_id).values(**values)
-    )
+    db.execute(update(DEVICE).where(DEVICE.c.id == device_id).values(**values))
 
 
-def settled_rows(db: Connection, device_id: str, numbers: Sequence[int]) -> Sequence[Row[Any]]:
+def settled_rows(db: Connection, device_id: str, numbers: Sequence[int]) -> Sequence[DbRow]:
     """The stored mutations of a device among `numbers`, in order of n."""
-    columns = MutationRow.__table__.c
+    columns = MUTATION.c
     statement = (
         select(*columns)
         .where(
@@ -93,7 +94,7 @@ def settled_rows(db: Connection, device_id: str, numbers: Sequence[int]) -> Sequ
 
 def add_mutations(db: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Append settled mutations. A duplicate `(device, n)` is a broken caller and raises."""
-    upsert(db, MutationRow.__table__, rows, key=("device_id", "n"), update=None)
+    upsert(db, MUTATION, rows, key=("device_id", "n"), update=None)
 
 
 # accounts, areas, authority
@@ -102,37 +103,37 @@ def add_mutations(db: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
 def account_area_no(db: Connection, account_id: str) -> int:
     """The first area number of the account's area; 0 when it has none."""
     statement = (
-        select(Area.lo)
-        .join(Account, Account.area_id == Area.id)
-        .where(Account.id == account_id)
+        select(AREA.c.lo)
+        .join(ACCOUNT, ACCOUNT.c.area_id == AREA.c.id)
+        .where(ACCOUNT.c.id == account_id)
     )
     return int(db.execute(statement).scalar() or 0)
 
 
 def area_numbers(db: Connection, area_ids: Iterable[str]) -> dict[str, int]:
     """Area id to its first number, for those that exist."""
-    statement = select(Area.id, Area.lo).where(among(db, Area.__table__.c.id, list(area_ids)))
+    statement = select(AREA.c.id, AREA.c.lo).where(among(db, AREA.c.id, list(area_ids)))
     return {row.id: row.lo for row in db.execute(statement)}
 
 
-def assignments_of(db: Connection, account_id: str) -> Sequence[Row[Any]]:
+def assignments_of(db: Connection, account_id: str) -> Sequence[DbRow]:
     """`(lo, hi, valid_from_ms, valid_to_ms)` of all an account's assignments, oldest first."""
     statement = (
-        select(Area.lo, Area.hi, Assignment.valid_from_ms, Assignment.valid_to_ms)
-        .join(Area, Area.id == Assignment.area_id)
-        .where(Assignment.account_id == account_id)
-        .order_by(Assignment.valid_from_ms)
+        select(AREA.c.lo, AREA.c.hi, ASSIGNMENT.c.valid_from_ms, ASSIGNMENT.c.valid_to_ms)
+        .join(AREA, AREA.c.id == ASSIGNMENT.c.area_id)
+        .where(ASSIGNMENT.c.account_id == account_id)
+        .order_by(ASSIGNMENT.c.valid_from_ms)
     )
     return db.execute(statement).all()
 
 
 def grids_assigned(db: Connection, account_id: str, now_ms: int, *, limit: int) -> list[str]:
     """Ids of the grids inside the account's assignments valid at `now_ms`, by area number."""
-    held, grid = Area.__table__.alias("held"), Area.__table__.alias("grid")
-    assignment = Assignment.__table__.c
+    held, grid = AREA.alias("held"), AREA.alias("grid")
+    assignment = ASSIGNMENT.c
     statement = (
         select(grid.c.id, grid.c.lo)
-        .select_from(Assignment.__table__)
+        .select_from(ASSIGNMENT)
         .join(held, held.c.id == assignment.area_id)
         .join(grid, grid.c.lo.between(held.c.lo, held.c.hi))
         .where(
@@ -151,9 +152,9 @@ def grids_assigned(db: Connection, account_id: str, now_ms: int, *, limit: int) 
 # records
 
 
-def record_rows(db: Connection, record_ids: Sequence[str]) -> Sequence[Row[Any]]:
+def record_rows(db: Connection, record_ids: Sequence[str]) -> Sequence[DbRow]:
     """The stored rows of `record_ids` that exist, in no order."""
-    columns = RecordRow.__table__.c
+    columns = RECORD.c
     statement = select(
         columns.id,
         columns.kind,
@@ -168,7 +169,7 @@ def record_rows(db: Connection, record_ids: Sequence[str]) -> Sequence[Row[Any]]
 
 def record_revs(db: Connection, record_ids: Sequence[str]) -> dict[str, tuple[int, str]]:
     """Record id to `(rev, bucket)` as committed now, for those that exist."""
-    columns = RecordRow.__table__.c
+    columns = RECORD.c
     statement = select(columns.id, columns.rev, columns.bucket).where(
         among(db, columns.id, list(record_ids))
     )
@@ -177,13 +178,13 @@ def record_revs(db: Connection, record_ids: Sequence[str]) -> dict[str, tuple[in
 
 def add_records(db: Connection, rows: Sequence[Mapping[str, Any]]) -> int:
     """Insert records that do not exist yet and return how many were really new."""
-    return insert_new(db, RecordRow.__table__, rows, key=("id",))
+    return insert_new(db, RECORD, rows, key=("id",))
 
 
 def save_records(db: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Replace records by id."""
     changed = ("bucket", "area_no", "rev", "seq", "truth", "body", "hash")
-    upsert(db, RecordRow.__table__, rows, key=("id",), update=changed)
+    upsert(db, RECORD, rows, key=("id",), update=changed)
 
 
 # buckets
@@ -195,7 +196,7 @@ def _heads(rows: Iterable[RowMapping]) -> dict[str, BucketHead]:
 
 def bucket_heads(db: Connection, bucket_ids: Sequence[str]) -> dict[str, BucketHead]:
     """Heads of the buckets that exist."""
-    columns = Bucket.__table__.c
+    columns = BUCKET.c
     return _heads(
         db.execute(select(*columns).where(among(db, columns.id, list(bucket_ids)))).mappings()
     )
@@ -207,7 +208,7 @@ def lock_buckets(db: Connection, bucket_ids: Iterable[str]) -> dict[str, BucketH
     A row that does not exist cannot be locked, so it is inserted empty before the lock.
     """
     wanted = sorted(set(bucket_ids))
-    columns = Bucket.__table__.c
+    columns = BUCKET.c
     statement = _locked(
         db, select(*columns).where(among(db, columns.id, wanted)).order_by(columns.id)
     )
@@ -216,20 +217,20 @@ def lock_buckets(db: Connection, bucket_ids: Iterable[str]) -> dict[str, BucketH
     if not missing:
         return heads
     empty = {"epoch": 1, "seq": 0, "digest": "0" * 16, "count": 0, "tombstone_floor": 0}
-    insert_new(db, Bucket.__table__, [{"id": each, **empty} for each in missing], key=("id",))
+    insert_new(db, BUCKET, [{"id": each, **empty} for each in missing], key=("id",))
     return _heads(db.execute(statement).mappings())
 
 
 def save_buckets(db: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Store the heads of locked buckets."""
-    upsert(db, Bucket.__table__, rows, key=("id",), update=("seq", "digest", "count"))
+    upsert(db, BUCKET, rows, key=("id",), update=("seq", "digest", "count"))
 
 
 def save_exits(db: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Note records that left a bucket, one row per bucket and record."""
     upsert(
         db,
-        BucketExit.__table__,
+        BUCKET_EXIT,
         rows,
         key=("bucket", "record_id"),
         update=("seq", "why", "to_bucket"),
@@ -238,9 +239,9 @@ def save_exits(db: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
 
 def drop_exits(db: Connection, bucket: str, record_ids: Sequence[str]) -> None:
     """Forget that records left `bucket`: they are back."""
-    columns = BucketExit.__table__.c
+    columns = BUCKET_EXIT.c
     db.execute(
-        BucketExit.__table__.delete().where(
+        BUCKET_EXIT.delete().where(
             columns.bucket == bucket, among(db, columns.record_id, list(record_ids))
         )
     )
@@ -249,9 +250,9 @@ def drop_exits(db: Connection, bucket: str, record_ids: Sequence[str]) -> None:
 # the feed
 
 
-def feed_rows(db: Connection, bucket: str, after_seq: int, *, limit: int) -> Sequence[Row[Any]]:
+def feed_rows(db: Connection, bucket: str, after_seq: int, *, limit: int) -> Sequence[DbRow]:
     """`(seq, hash, body)` of the bucket's records changed after `after_seq`, by seq."""
-    columns = RecordRow.__table__.c
+    columns = RECORD.c
     statement = (
         select(columns.seq, columns.hash, columns.body)
         .where(columns.bucket == bucket, columns.seq > after_seq)
@@ -261,9 +262,9 @@ def feed_rows(db: Connection, bucket: str, after_seq: int, *, limit: int) -> Seq
     return db.execute(statement).all()
 
 
-def exit_rows(db: Connection, bucket: str, after_seq: int, to_seq: int) -> Sequence[Row[Any]]:
+def exit_rows(db: Connection, bucket: str, after_seq: int, to_seq: int) -> Sequence[DbRow]:
     """Records that left the bucket with seq in `(after_seq, to_seq]`, by seq."""
-    columns = BucketExit.__table__.c
+    columns = BUCKET_EXIT.c
     statement = (
         select(columns.record_id, columns.why, columns.to_bucket)
         .where(columns.bucket == bucket, columns.seq > after_seq, columns.seq <= to_seq)
@@ -272,18 +273,18 @@ def exit_rows(db: Connection, bucket: str, after_seq: int, to_seq: int) -> Seque
     return db.execute(statement).all()
 
 
-def manifest_rows(db: Connection, bucket: str) -> Sequence[Row[Any]]:
+def manifest_rows(db: Connection, bucket: str) -> Sequence[DbRow]:
     """`(id, hash)` of every record in the bucket, by id."""
-    columns = RecordRow.__table__.c
+    columns = RECORD.c
     statement = select(columns.id, columns.hash).where(columns.bucket == bucket)
     return db.execute(statement.order_by(columns.id)).all()
 
 
 def bodies_in(
     db: Connection, buckets: Sequence[str], record_ids: Sequence[str]
-) -> Sequence[Row[Any]]:
+) -> Sequence[DbRow]:
     """`(hash, body)` of the asked records that live in one of `buckets`, by id."""
-    columns = RecordRow.__table__.c
+    columns = RECORD.c
     statement = (
         select(columns.hash, columns.body)
         .where(
@@ -297,9 +298,9 @@ def bodies_in(
 # conflicts and counters
 
 
-def open_conflict_rows(db: Connection, record_ids: Sequence[str]) -> Sequence[Row[Any]]:
+def open_conflict_rows(db: Connection, record_ids: Sequence[str]) -> Sequence[DbRow]:
     """`(id, record_id, field)` of the open conflicts of some records."""
-    columns = Conflict.__table__.c
+    columns = CONFLICT.c
     statement = select(columns.id, columns.record_id, columns.field).where(
         among(db, columns.record_id, list(record_ids)), columns.status == "open"
     )
@@ -308,13 +309,13 @@ def open_conflict_rows(db: Connection, record_ids: Sequence[str]) -> Sequence[Ro
 
 def save_conflicts(db: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Open or update conflicts by id."""
-    upsert(db, Conflict.__table__, rows, key=("id",), update=("choices", "live", "area_no"))
+    upsert(db, CONFLICT, rows, key=("id",), update=("choices", "live", "area_no"))
 
 
 def close_conflict(db: Connection, conflict_id: str, values: Mapping[str, Any]) -> None:
     """Close one conflict with who, when and what was chosen."""
-    columns = Conflict.__table__.c
-    db.execute(update(Conflict.__table__).where(columns.id == conflict_id).values(**values))
+    columns = CONFLICT.c
+    db.execute(update(CONFLICT).where(columns.id == conflict_id).values(**values))
 
 
 def save_projection(db: Connection, table: Any, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -325,10 +326,10 @@ def save_projection(db: Connection, table: Any, rows: Sequence[Mapping[str, Any]
 
 def next_number(db: Connection, name: str) -> int:
     """Advance a named counter by one and return it; the row stays locked until the end."""
-    columns = Counter.__table__.c
-    insert_new(db, Counter.__table__, [{"name": name, "value": 0}], key=("name",))
+    columns = COUNTER.c
+    insert_new(db, COUNTER, [{"name": name, "value": 0}], key=("name",))
     statement = (
-        update(Counter.__table__)
+        update(COUNTER)
         .where(columns.name == name)
         .values(value=columns.value + 1)
         .returning(columns.value)
@@ -338,13 +339,13 @@ def next_number(db: Connection, name: str) -> int:
 
 def counter_value(db: Connection, name: str) -> int:
     """What a named counter stands at; 0 before its first use."""
-    columns = Counter.__table__.c
+    columns = COUNTER.c
     return int(db.execute(select(columns.value).where(columns.name == name)).scalar() or 0)
 
 
-def grid_shapes(db: Connection) -> Sequence[Row[Any]]:
+def grid_shapes(db: Connection) -> Sequence[DbRow]:
     """`(id, code, geom)` of every grid, by code."""
-    columns = Grid.__table__.c
+    columns = GRID.c
     return db.execute(
         select(columns.id, columns.code, columns.geom).order_by(columns.code)
     ).all()
@@ -352,16 +353,16 @@ def grid_shapes(db: Connection) -> Sequence[Row[Any]]:
 
 def record_count(db: Connection, kind: str) -> int:
     """How many records of a kind are stored."""
-    columns = RecordRow.__table__.c
+    columns = RECORD.c
     return int(db.execute(select(func.count()).where(columns.kind == kind)).scalar_one())
 
 
 # the whole store, for comparison
 
 
-def record_chunks(db: Connection, *, chunk_rows: int) -> Iterator[list[Row[Any]]]:
+def record_chunks(db: Connection, *, chunk_rows: int) -> Iterator[list[DbRow]]:
     """Every record, by id, in chunks of at most `chunk_rows`."""
-    columns = RecordRow.__table__.c
+    columns = RECORD.c
     after: str | None = None
     while True:
         statement = select(*columns).order_by(columns.id).limit(chunk_rows)
@@ -376,7 +377,7 @@ def record_chunks(db: Connection, *, chunk_rows: int) -> Iterator[list[Row[Any]]
 
 def all_bucket_heads(db: Connection) -> list[BucketHead]:
     """The heads of all buckets, by id."""
-    columns = Bucket.__table__.c
+    columns = BUCKET.c
     return list(_heads(db.execute(select(*columns).order_by(columns.id)).mappings()).values())
 
 

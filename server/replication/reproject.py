@@ -7,12 +7,12 @@ A difference means a bug or a hand in the database; `jingwei doctor --reproject`
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection
 
 from server.replication import queries
 from server.replication.projections import PROJECTIONS, project
+from server.replication.queries import DbRow
 from sync.canonical import EMPTY_DIGEST, digest_toggle, record_body, record_hash
 from sync.codec import decode_record
 from sync.state import state_of
@@ -43,7 +43,7 @@ def compare(db: Connection) -> Iterator[Difference]:
             yield Difference(record=head.id, kind="bucket", what="digest")
 
 
-def _compare_record(row: Row[Any]) -> Iterator[Difference]:
+def _compare_record(row: DbRow) -> Iterator[Difference]:
     record = decode_record(row.id, row.kind, row.bucket, row.rev, row.truth)
     body = record_body(row.id, row.kind, row.rev, state_of(record))
     if body != bytes(row.body):
@@ -52,8 +52,8 @@ def _compare_record(row: Row[Any]) -> Iterator[Difference]:
         yield Difference(record=row.id, kind=row.kind, what="hash")
 
 
-def _compare_projections(db: Connection, rows: list[Row[Any]]) -> Iterator[Difference]:
-    by_kind: dict[str, list[Row[Any]]] = {}
+def _compare_projections(db: Connection, rows: list[DbRow]) -> Iterator[Difference]:
+    by_kind: dict[str, list[DbRow]] = {}
     for row in rows:
         by_kind.setdefault(row.kind, []).append(row)
     for kind, of_kind in by_kind.items():

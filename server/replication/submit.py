@@ -12,7 +12,13 @@ from typing import Any
 from sqlalchemy import Connection
 
 from server.clock import new_id
-from server.problems import InvalidBody, NeedsPerson, PreconditionFailed, TransitionRefused
+from server.problems import (
+    BodyError,
+    InvalidBody,
+    NeedsPerson,
+    PreconditionFailed,
+    TransitionRefused,
+)
 from server.replication import queries
 from server.replication.apply import Batch, decide_and_store
 from sync.canonical import canonical
@@ -33,11 +39,11 @@ class Draft:
     record: str
     kind: str
     base: int
-    set: Mapping[str, Any] = field(default=EMPTY)
-    add: Mapping[str, tuple[str, ...]] = field(default=EMPTY)
-    remove: Mapping[str, tuple[str, ...]] = field(default=EMPTY)
+    set: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
+    add: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: EMPTY)
+    remove: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: EMPTY)
     act: str | None = None
-    args: Mapping[str, Any] = field(default=EMPTY)
+    args: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
     position: Position | None = None
     if_rev: int | None = None
 
@@ -181,7 +187,7 @@ def require_done(settled: Sequence[Settled]) -> None:
         code = None if each.code is None else each.code.value
         if each.outcome is Outcome.INVALID:
             pointer = "" if each.field is None else f"/{each.field}"
-            raise InvalidBody(errors=[{"pointer": pointer, "reason": code or "invalid"}])
+            raise InvalidBody(errors=[BodyError(pointer=pointer, reason=code or "invalid")])
         if each.outcome is Outcome.RECORDED:
             raise TransitionRefused(code=code)
         raise NeedsPerson(code=code)
