@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# Installs what the tests start for themselves: the PostgreSQL server, PostGIS, Redis, and the GDAL
+# programs that prove our files open elsewhere. Nothing happens when all of it is present.
+set -euo pipefail
+
+missing() {
+  local found=()
+  compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || command -v initdb >/dev/null ||
+    found+=(postgresql)
+  compgen -G '/usr/share/postgresql/*/extension/postgis.control' >/dev/null ||
+    { command -v pg_config >/dev/null &&
+      [ -e "$(pg_config --sharedir)/extension/postgis.control" ]; } ||
+    found+=(postgis)
+  command -v redis-server >/dev/null || found+=(redis-server)
+  command -v ogrinfo >/dev/null || found+=(gdal-bin)
+  echo "${found[@]:-}"
+}
+
+needed="$(missing)"
+[ -z "$needed" ] && exit 0
+
+if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
+  echo "The tests need these, which are not installed: $needed" >&2
+  echo "On Debian or Ubuntu: sudo bash tools/install-test-services.sh" >&2
+  echo "Elsewhere install PostgreSQL 15+ with PostGIS 3.3+, Redis 7 and GDAL." >&2
+  exit 1
+fi
+
+# A package's start-up script must not start the machine's own server: the tests never use it.
+export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+  printf '#!/bin/sh\nexit 101\n' >"$policy"
+  chmod 755 "$policy"
+  trap 'rm -f "$policy"' EXIT
+fi
+apt-get update -qq
+apt-get install -y -qq --no-install-recommends \
+  postgresql 'postgresql-*-postgis-3$' redis-server gdal-bin
+
+left="$(missing)"
+[ -z "$left" ] || { echo "Still missing after the installation: $left" >&2; exit 1; }
