@@ -242,29 +242,34 @@ class ImportKind(StrEnum):
     GRIDS = "grids"
     DWELLINGS = "dwellings"
     HOUSEHOLDS = "households"
+    RESIDENTS = "residents"
     CLASSES = "classes"
 
 
 @app.command("import")
 def import_file(
     kind: Annotated[ImportKind, typer.Argument(help="what the file holds")],
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="CSV or GeoJSON")],
+    file: Annotated[
+        Path, typer.Argument(exists=True, dir_okay=False, help="CSV; grids: a vector file")
+    ],
     database: Database = "",
     *,
+    crs: Annotated[str | None, typer.Option(help="of a vector file that names none")] = None,
+    layout: Annotated[str, typer.Option(help="of grid codes; `any` accepts all")] = "unit-grid",
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="check everything, write nothing")
     ] = False,
 ) -> None:
     """Check a file and write it through the one write path; all of it or, with faults, nothing.
 
-    Importing the same file again changes nothing. Areas come first, then grids, dwellings and
-    households; classes at any time.
+    Importing the same file again changes nothing. Areas come first, then grids, dwellings,
+    households and residents; classes at any time.
 
     Example: `jingwei import grids grids.geojson --dry-run`
     """
     from server.imports.command import import_command  # noqa: PLC0415 - heavy, and rarely used
 
-    import_command(kind.value, file, database=database, dry_run=dry_run)
+    import_command(kind.value, file, database=database, dry_run=dry_run, crs=crs, layout=layout)
 
 
 @app.command("export")
@@ -289,8 +294,12 @@ def add_commands() -> None:
     """Add what other packages registered under the entry points `jingwei.commands`."""
     known = {command.name for command in app.registered_commands}
     for point in entry_points(group="jingwei.commands"):
-        if point.name not in known:
+        if point.name in known:
+            continue
+        try:
             app.command(point.name)(point.load())
+        except ImportError as error:
+            typer.echo(f"jingwei: the command {point.name} cannot be loaded: {error}", err=True)
 
 
 def main() -> None:

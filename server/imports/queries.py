@@ -1,0 +1,123 @@
+"""Questions the importers ask the database, and the area tree's only writer."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from shapely.geometry.base import BaseGeometry
+from sqlalchemy import Connection, or_, select
+
+from server.db.bulk import among, upsert
+from server.db.spatial import bbox_filter
+from server.db.tables import Area, Dwelling, EventClass, Grid, Household, RecordRow
+from server.replication.queries import next_number
+
+TREE_VERSION = "areas"
+Bounds = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredArea:
+    """One row of the area tree."""
+
+    id: str
+    code: str
+    name: str
+    level: int
+    parent_id: str | None
+    lo: int
+    hi: int
+
+
+def lock_tree(db: Connection) -> None:
+    """Let one writer at a time give out area numbers: the row stays locked until the end."""
+    next_number(db, TREE_VERSION)
+
+
+def areas_around(db: Connection, codes: Sequence[str]) -> dict[str, StoredArea]:
+    """Areas with these codes, with their parents, siblings and children, by code.
+
+    The siblings and children are those whose numbers are taken; the roots are always there.
+    """
+    columns = Area.__table__.c
+    named = select(columns.id, columns.parent_id).where(among(db, columns.code, codes))
+    near = {each for row in db.execute(named) for each in row if each is not None}
+    wanted = or_(
+        among(db, columns.id, sorted(near)),
+        among(db, columns.parent_id, sorted(near)),
+        columns.parent_id.is_(None),
+    )
+    rows = db.execute(select(*columns).where(wanted))
+    return {row.code: StoredArea(**row._mapping) for row in rows}  # noqa: SLF001 - SQLAlchemy's name
+
+
+def areas_with(db: Connection, codes: Sequence[str], *, level: int) -> dict[str, StoredArea]:
+    """Areas of one level with these codes, by code."""
+    columns = Area.__table__.c
+    wanted = among(db, columns.code, codes)
+    rows = db.execute(select(*columns).where(wanted, columns.level == level))
+    return {row.code: StoredArea(**row._mapping) for row in rows}  # noqa: SLF001 - SQLAlchemy's name
+
+
+def area_ids(db: Connection, codes: Sequence[str]) -> dict[str, str]:
+    """Area code to id, for those that exist."""
+    columns = Area.__table__.c
+    statement = select(columns.code, columns.id).where(among(db, columns.code, codes))
+    return {row.code: row.id for row in db.execute(statement)}
+
+
+def save_areas(db: Connection, areas: Sequence[StoredArea]) -> None:
+    """Insert areas, a level at a time because each refers to its parent, or change names."""
+    for level in sorted({each.level for each in areas}):
+        rows = [asdict(each) for each in areas if each.level == level]
+        upsert(db, Area.__table__, rows, key=("id",), update=("name",))
+
+
+def states_of(
+    db: Connection, record_ids: Sequence[str]
+) -> dict[str, tuple[int, dict[str, Any]]]:
+    """Record id to its revision and visible state, for those that exist."""
+    columns = RecordRow.__table__.c
+    statement = select(columns.id, columns.rev, columns.body).where(
+        among(db, columns.id, record_ids)
+    )
+    return {row.id: (row.rev, json.loads(row.body)["state"]) for row in db.execute(statement)}
+
+
+def grids_with(db: Connection, codes: Sequence[str]) -> dict[str, str]:
+    """Grid code to id."""
+    return _ids_by_code(db, Grid, codes)
+
+
+def dwellings_with(db: Connection, codes: Sequence[str]) -> dict[str, str]:
+    """Dwelling code to id."""
+    return _ids_by_code(db, Dwelling, codes)
+
+
+def classes_with(db: Connection, codes: Sequence[str]) -> dict[str, str]:
+    """Event class code to id."""
+    return _ids_by_code(db, EventClass, codes)
+
+
+def _ids_by_code(
+    db: Connection, table: type[Grid | Dwelling | EventClass], codes: Sequence[str]
+) -> dict[str, str]:
+    columns = table.__table__.c
+    statement = select(columns.code, columns.id).where(among(db, columns.code, codes))
+    return {row.code: row.id for row in db.execute(statement.order_by(columns.id))}
+
+
+def households_among(db: Connection, record_ids: Sequence[str]) -> set[str]:
+    """Those of the ids that are households."""
+    columns = Household.__table__.c
+    statement = select(columns.id).where(among(db, columns.id, record_ids))
+    return set(db.execute(statement).scalars())
+
+
+def grids_near(db: Connection, bounds: Bounds) -> dict[str, BaseGeometry]:
+    """Code to boundary of every grid whose bounding box touches `bounds`."""
+    table = Grid.__table__
+    near = bbox_filter(db.dialect.name, table, bounds)
+    statement = select(table.c.code, table.c.geom).where(near).order_by(table.c.code)
+    return {row.code: row.geom for row in db.execute(statement)}
