@@ -1,0 +1,197 @@
+"""Push: batches of 50 one-field edits with durable commits, over HTTP and beside its ceilings.
+
+Ceilings of the same run, on the same database and field:
+- `statements`: the SQL of the same batches, recorded once and replayed with the same engine,
+  without HTTP, authentication, JSON or rules;
+- `write_path`: the same batches through `push` in one process, without HTTP.
+
+    python -m bench.push --database postgresql --seconds 6
+"""
+
+import argparse
+import asyncio
+import itertools
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from time import perf_counter
+from typing import Any
+
+from sqlalchemy import Connection, event
+
+from bench.field import BenchPhone, batch, build_field, request_bytes
+from bench.machine import emit
+from bench.servers import Database, database, server
+from bench.wire import Connection as Wire
+from server.clock import now_ms
+from server.db.store import Store, open_store
+from server.replication.push import push
+from sync.wire import decode_request
+
+SIZE = 50
+GRIDS = 16
+HOUSEHOLDS = 200
+PHONES = 320
+CONCURRENT = 16
+
+
+class _RolledBackError(Exception):
+    """Ends a recorded transaction without a trace."""
+
+
+Statement = tuple[str, Any, bool]
+
+
+async def record(store: Store, phone: BenchPhone, body: dict[str, Any]) -> list[Statement]:
+    """The statements of one push, recorded in a transaction that is rolled back."""
+    statements: list[Statement] = []
+    request = decode_request(body)
+    write = store.write
+
+    async def recorded(work: Any, **_: Any) -> Any:
+        found: list[Any] = []
+
+        def inside(db: Connection) -> Any:
+            def note(*args: Any) -> None:
+                statements.append((args[2], args[3], args[5]))
+
+            event.listen(db.engine, "before_cursor_execute", note)
+            try:
+                found.append(work(db))
+            finally:
+                event.remove(db.engine, "before_cursor_execute", note)
+            raise _RolledBackError
+
+        try:
+            await write(inside)
+        except _RolledBackError:
+            return found[0]
+
+    store.write = recorded  # type: ignore[method-assign]  # only while recording
+    try:
+        await push(store, phone.phone, request, received_ms=now_ms())
+    finally:
+        store.write = write  # type: ignore[method-assign]
+    return statements
+
+
+async def replay(store: Store, recorded: Sequence[Sequence[Statement]]) -> float:
+    """Mutations a second of the recorded statements, `CONCURRENT` at a time."""
+    queue = iter(recorded)
+
+    def run(db: Connection, statements: Sequence[Statement]) -> None:
+        for sql, parameters, many in statements:
+            if many:
+                db.exec_driver_sql(sql, parameters)
+            else:
+                result = db.exec_driver_sql(sql, tuple(parameters))
+                if result.returns_rows:
+                    result.all()
+
+    async def worker() -> None:
+        for statements in queue:
+            await store.write(lambda db, statements=statements: run(db, statements))
+
+    begun = perf_counter()
+    await asyncio.gather(*(worker() for _ in range(CONCURRENT)))
+    return len(recorded) * SIZE / (perf_counter() - begun)
+
+
+async def in_process(store: Store, phones: Sequence[BenchPhone], *, seconds: float) -> float:
+    """Mutations a second through the write path in this process."""
+    done = itertools.count()
+    end = perf_counter() + seconds
+
+    async def worker(phone: BenchPhone) -> None:
+        n, lease = 1, None
+        while perf_counter() < end:
+            body = batch(phone, first_n=n, size=SIZE, now=now_ms())
+            request = decode_request(body | ({} if lease is None else {"lease": lease}))
+            contact = await push(store, phone.phone, request, received_ms=now_ms())
+            lease, n = contact.lease, n + SIZE
+            next(done)
+
+    begun = perf_counter()
+    await asyncio.gather(*(worker(phone) for phone in phones))
+    return next(done) * SIZE / (perf_counter() - begun)
+
+
+async def over_http(port: int, phones: Sequence[BenchPhone], *, seconds: float) -> float:
+    """Mutations a second over HTTP; every answer must be 200 and settle its batch."""
+    done = itertools.count()
+    end = perf_counter() + seconds
+
+    async def worker(phone: BenchPhone) -> None:
+        wire = await Wire.open("127.0.0.1", port)
+        n, lease = 1, None
+        while perf_counter() < end:
+            body = batch(phone, first_n=n, size=SIZE, now=now_ms())
+            if lease is not None:
+                body["lease"] = lease
+            answer = await wire.request("POST", "/v1/sync", phone.token, request_bytes(body))
+            reply = json.loads(answer.body)
+            if answer.status != 200 or reply["settled_through"] != n + SIZE - 1:
+                raise SystemExit(f"push failed: {answer.status} {answer.body[:300]!r}")
+            lease, n = reply["lease"], n + SIZE
+            next(done)
+        await wire.close()
+
+    begun = perf_counter()
+    await asyncio.gather(*(worker(phone) for phone in phones))
+    return next(done) * SIZE / (perf_counter() - begun)
+
+
+@asynccontextmanager
+async def opened(where: Database) -> AsyncIterator[Store]:
+    """The bench's own store beside the server's."""
+    store = open_store(where.url)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+async def measure(where: Database, *, seconds: float, workers: int) -> dict[str, Any]:
+    """All figures of one run on one database."""
+    async with opened(where) as store:
+        phones = await build_field(
+            store, grids=GRIDS, households=HOUSEHOLDS, phones=PHONES + 2 * CONCURRENT
+        )
+        now = now_ms()
+        recorded = [
+            await record(store, phone, batch(phone, first_n=1, size=SIZE, now=now))
+            for phone in phones[:PHONES]
+        ]
+        with server(where.url, workers=workers) as port:
+            http = await over_http(port, phones[PHONES : PHONES + CONCURRENT], seconds=seconds)
+        path = await in_process(store, phones[PHONES + CONCURRENT :], seconds=seconds)
+        statements = await replay(store, recorded)
+    return {
+        "bench": "push",
+        "database": where.name,
+        "batch": SIZE,
+        "devices": CONCURRENT,
+        "server_workers": workers,
+        "mutations_per_s": round(http),
+        "ceiling_statements_per_s": round(statements),
+        "ceiling_write_path_per_s": round(path),
+        "ratio_to_statements": round(http / statements, 3),
+        "ratio_to_write_path": round(http / path, 3),
+        "target": "ratio_to_statements >= 0.4 and mutations_per_s >= 8000 on postgresql",
+    }
+
+
+def main() -> None:
+    """Run the bench and print one JSON object."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--database", choices=("postgresql", "sqlite"), default="postgresql")
+    parser.add_argument("--seconds", type=float, default=6.0)
+    parser.add_argument("--workers", type=int, default=None, help="server processes")
+    asked = parser.parse_args()
+    workers = asked.workers or (2 if asked.database == "postgresql" else 1)
+    with database(asked.database) as where:
+        emit(asyncio.run(measure(where, seconds=asked.seconds, workers=workers)))
+
+
+if __name__ == "__main__":
+    main()
