@@ -80,9 +80,24 @@ def as_mutation(row: OutboxRow) -> Mutation:
     return mutation
 
 
+def is_between_identities(store: Store) -> bool:
+    """Say whether the outbox still has the numbers of an identity that is over."""
+    return store.setting("former") is not None
+
+
+def last_n(store: Store) -> int:
+    """Return the highest n the current identity ever gave out."""
+    return 0 if is_between_identities(store) else int(store.setting("last_n") or 0)
+
+
 def next_batch(store: Store, *, limits: Limits, batch_max: int) -> list[OutboxRow]:
-    """Return the waiting mutations to send next: the lowest n, within count and bytes."""
+    """Return the waiting mutations to send next: the lowest n, within count and bytes.
+
+    A new identity sends none with its first request: only the reply tells what to carry over.
+    """
     batch: list[OutboxRow] = []
+    if is_between_identities(store):
+        return batch
     room = limits.bytes - ENVELOPE_BYTES
     for row in store.waiting(limit=min(limits.mutations, batch_max)):
         room -= len(row.body) + 1
@@ -92,11 +107,16 @@ def next_batch(store: Store, *, limits: Limits, batch_max: int) -> list[OutboxRo
     return batch
 
 
-def carry_over(store: Store) -> None:
-    """Number the outbox anew from 1 for a new identity; nothing in it is dropped."""
-    last_n = 0
-    for row in store.carried_over(sorted(IDENTITY_CODES)):
-        last_n += 1
-        body = sealed(replace(as_mutation(row), n=last_n)).body
-        store.add(replace(row, n=last_n, body=body))
-    store.keep_setting("last_n", last_n)
+def carry_over(store: Store, *, settled_too: bool) -> None:
+    """Number the outbox anew from 1 for a new identity; nothing in it is dropped.
+
+    With `settled_too` also what the old identity had settled: a server restored from a backup
+    may have lost it, and knows nothing of the new identity.
+    """
+    n = 0
+    for row in store.take_outbox(sorted(IDENTITY_CODES), settled_too=settled_too):
+        n += 1
+        body = sealed(replace(as_mutation(row), n=n)).body
+        store.add(replace(row, n=n, body=body))
+    store.keep_setting("last_n", n)
+    store.keep_setting("former", None)

@@ -80,7 +80,7 @@ class Phone:
         if answer.status != httpx.codes.CREATED or not isinstance(answer.value, dict):
             raise EnrolmentRefused(answer.problem if answer.status else "no-reply")
         with self._store.transaction():
-            outbox.carry_over(self._store)
+            self._store.keep_setting("former", self.device)
             for setting in ("lease", "blocked", "due", "pacing"):
                 self._store.keep_setting(setting, None)
             self._store.keep_setting("base_url", base_url)

@@ -3,7 +3,13 @@
 import httpx
 
 from clients.phone.clock import Chance, PhoneClock, read
-from clients.phone.outbox import as_mutation, next_batch
+from clients.phone.outbox import (
+    as_mutation,
+    carry_over,
+    is_between_identities,
+    last_n,
+    next_batch,
+)
 from clients.phone.report import Failure, SyncReport, Tally
 from clients.phone.store import BucketRow, OutboxRow, Store
 from clients.phone.timing import Timing
@@ -15,7 +21,7 @@ from sync.replica import Followed, digest_of_bodies, page_effect, settlement
 from sync.wire import decode_reply, encode_request
 
 KEEP_SETTLED_MS = 14 * 86_400_000
-ROUNDS_MAX = 10_000
+ROUNDS_MAX = 2_000
 APP_VERSION = "1.0.0"
 APP_SCHEMA = 1
 
@@ -115,7 +121,7 @@ class Rounds:
                 app_schema=APP_SCHEMA,
                 lease=self._store.setting("lease"),
                 clock=read(self._clock),
-                last_n=int(self._store.setting("last_n") or 0),
+                last_n=last_n(self._store),
                 mutations=tuple(as_mutation(row) for row in batch),
                 buckets=tuple(
                     BucketCursor(
@@ -169,6 +175,9 @@ class Rounds:
         tally.outcomes |= {outcome.n: outcome for outcome in said.final}
         tally.identity_doubtful |= said.identity_doubtful
         tally.renewed = known not in {None, reply.incarnation}
+        carried = is_between_identities(self._store)
+        if carried:
+            carry_over(self._store, settled_too=tally.renewed)
         if tally.renewed:
             self._store.offer_again(said.offer_again)
             self._store.rewind()
@@ -176,12 +185,12 @@ class Rounds:
             first = next((row.n for row in self._store.waiting(limit=1)), 0)
             tally.identity_doubtful |= first > reply.settled_through + 1
         self._store.keep_setting("incarnation", reply.incarnation)
-        return bool(said.final) or tally.renewed
+        return bool(said.final) or tally.renewed or carried
 
     def _apply_pages(self, reply: SyncReply, tally: Tally) -> None:
+        rows = {row.id: row for row in self._store.buckets()}
         followed = {
-            row.id: Followed(id=row.id, epoch=row.epoch, seq=row.seq)
-            for row in self._store.buckets()
+            row.id: Followed(id=row.id, epoch=row.epoch, seq=row.seq) for row in rows.values()
         }
         for page in reply.buckets:
             effect = page_effect(page, followed.get(page.id))
@@ -189,7 +198,8 @@ class Rounds:
                 continue
             tally.gone += self._store.apply(page, effect)
             tally.put += len(effect.put)
-            tally.progress |= effect.followed != followed[page.id] or effect.finish
+            tally.progress |= effect.followed != followed[page.id]
+            tally.progress |= effect.finish and not rows[page.id].complete
             if effect.finish:
                 tally.unchecked.discard(page.id)
 

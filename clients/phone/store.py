@@ -4,6 +4,7 @@ Everything a reply changes is written in one transaction (`Store.transaction`), 
 loses power holds either all of a reply or nothing of it.
 """
 
+import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -302,14 +303,16 @@ class Store:
             for row in rows
         ]
 
-    def carried_over(self, codes: Iterable[str]) -> list[OutboxRow]:
+    def take_outbox(self, codes: Iterable[str], *, settled_too: bool) -> list[OutboxRow]:
         """Empty the outbox and return what a new identity must send, in n order.
 
-        That is whatever waits, and whatever was set aside with one of `codes`.
+        That is whatever waits and whatever was set aside with one of `codes`, or everything.
         """
-        listed = tuple(codes)
-        marks = ",".join("?" * len(listed))
-        rows = self._outbox(f"outcome IS NULL OR code IN ({marks}) ORDER BY n", *listed)
+        rows = self._outbox(
+            "outcome IS NULL OR ? OR code IN (SELECT value FROM json_each(?)) ORDER BY n",
+            settled_too,
+            json.dumps(list(codes)),
+        )
         self._db.execute("DELETE FROM mutation")
         return rows
 
