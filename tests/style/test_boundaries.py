@@ -60,6 +60,33 @@ def test_only_the_store_commits() -> None:
     assert elsewhere == []
 
 
+def test_endpoints_hold_no_sql() -> None:
+    """They may name `Connection`, the argument of the work they hand to the store."""
+    sql = {
+        f"{module.path}:{node.lineno}"
+        for module in modules("server")
+        if module.path.endswith("/endpoints.py")
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.ImportFrom | ast.Import)
+        and _imported(node) & {"sqlalchemy", "sqlmodel", "geoalchemy2"}
+        and [alias.name for alias in node.names] != ["Connection"]
+    }
+    assert sql == set()
+
+
+def test_features_do_not_import_each_others_endpoints() -> None:
+    foreign = [
+        f"{module.path}:{node.lineno}"
+        for module in modules("server", "demo", "clients")
+        if module.path != "server/api.py"
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.ImportFrom)
+        and (node.module or "").endswith(".endpoints")
+        and not module.dotted.startswith((node.module or "").rsplit(".", 1)[0])
+    ]
+    assert foreign == []
+
+
 def test_secrets_and_chance_come_from_one_module() -> None:
     elsewhere = [
         f"{module.path}:{node.lineno}"
