@@ -56,7 +56,7 @@ def tagged(body: BaseModel, rev: int, *, made_at: str | None = None) -> Response
     if made_at is not None:
         headers["location"] = made_at
     return Response(
-        body.model_dump_json(),
+        body.model_dump_json(by_alias=True),
         200 if made_at is None else 201,
         headers,
         media_type="application/json",

@@ -1,0 +1,211 @@
+"""Read reports, incidents and tasks; take in a report; correct an incident."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from server.areas.queries import narrowed, scope_of
+from server.casework import commands, queries
+from server.casework.access import CaseworkPrincipal, Dispatcher
+from server.casework.reading import (
+    incident_body,
+    incident_with_history,
+    report_body,
+    task_body,
+    the_report,
+    the_task,
+)
+from server.casework.schemas import (
+    IncidentBody,
+    IncidentParameters,
+    IncidentPatch,
+    IncidentWithHistory,
+    ReportBody,
+    ReportCreate,
+    ReportParameters,
+    TaskBody,
+    TaskParameters,
+)
+from server.consolewrites import Asking, tagged
+from server.deps import Now, StoreDep
+from server.layers.interval import parse_interval
+from server.paging import Page, decode_cursor, paged
+from server.preconditions import IfMatch
+from server.problems import (
+    AlreadyExists,
+    Forbidden,
+    InvalidBody,
+    InvalidParameter,
+    NeedsPerson,
+    NotFound,
+    PreconditionFailed,
+    PreconditionRequired,
+    problems,
+)
+from server.recordids import PathId
+
+router = APIRouter(prefix="/v1", tags=["casework"])
+_LISTING = problems(InvalidParameter, Forbidden)
+_READING = problems(Forbidden, NotFound)
+
+
+@router.get("/reports", responses=_LISTING)
+async def list_reports(
+    *,
+    parameters: Annotated[ReportParameters, Query()],
+    principal: CaseworkPrincipal,
+    store: StoreDep,
+    now: Now,
+) -> Page[ReportBody]:
+    """List the reports you may see, the newest arrival first."""
+    key = decode_cursor(parameters.cursor, int, str)
+    named = {
+        "grid_id": parameters.grid,
+        "incident_id": parameters.incident,
+        "class_code": parameters.class_,
+    }
+    rows = await store.read(
+        lambda db: queries.reports_in(
+            db,
+            narrowed(db, scope_of(db, principal, now), parameters.area),
+            equal={name: value for name, value in named.items() if value is not None},
+            after=key,
+            limit=parameters.limit + 1,
+        )
+    )
+    page, following = paged(rows, parameters.limit, lambda row: (row.created_ms, row.id))
+    return Page(items=[report_body(row) for row in page], next=following)
+
+
+@router.get("/reports/{report_id}", responses=_READING)
+async def read_report(
+    *, report_id: PathId, principal: CaseworkPrincipal, store: StoreDep, now: Now
+) -> ReportBody:
+    """Return one report."""
+    row = await store.read(lambda db: the_report(db, scope_of(db, principal, now), report_id))
+    return report_body(row)
+
+
+@router.post(
+    "/reports",
+    status_code=201,
+    response_model=ReportBody,
+    responses=problems(Forbidden, AlreadyExists, InvalidBody),
+)
+async def create_report(
+    *, body: ReportCreate, principal: Dispatcher, store: StoreDep, now: Now
+) -> Response:
+    """Take in a report by telephone or from the public; it opens an incident or joins one.
+
+    The position is converted from its datum and decides the grid. A repeat with the same `id`
+    answers 200.
+    """
+    asking = Asking(principal=principal, now_ms=now)
+    made, fresh = await store.write(lambda db: commands.create_report(db, asking, body))
+    return tagged(made, 1, made_at=f"/v1/reports/{made.id}" if fresh else None)
+
+
+@router.get("/incidents", responses=_LISTING)
+async def list_incidents(
+    *,
+    parameters: Annotated[IncidentParameters, Query()],
+    principal: CaseworkPrincipal,
+    store: StoreDep,
+    now: Now,
+) -> Page[IncidentBody]:
+    """List the incidents you may see, the newest arrival first."""
+    key = decode_cursor(parameters.cursor, int, str)
+    interval = parse_interval(parameters.datetime)
+    named = {
+        "grid_id": parameters.grid,
+        "state": parameters.state,
+        "class_code": parameters.class_,
+    }
+    rows = await store.read(
+        lambda db: queries.incidents_in(
+            db,
+            narrowed(db, scope_of(db, principal, now), parameters.area),
+            equal={name: value for name, value in named.items() if value is not None},
+            conditions=[
+                *queries.observed_in(interval),
+                *queries.still_open(parameters.open),
+            ],
+            after=key,
+            limit=parameters.limit + 1,
+        )
+    )
+    page, following = paged(rows, parameters.limit, lambda row: (row.created_ms, row.id))
+    return Page(items=[incident_body(row) for row in page], next=following)
+
+
+@router.get("/incidents/{incident_id}", response_model=IncidentWithHistory, responses=_READING)
+async def read_incident(
+    *, incident_id: PathId, principal: CaseworkPrincipal, store: StoreDep, now: Now
+) -> Response:
+    """Return one incident with its reports, tasks and everything that happened to it."""
+    found = await store.read(
+        lambda db: incident_with_history(db, scope_of(db, principal, now), incident_id)
+    )
+    return tagged(found, found.rev)
+
+
+@router.patch(
+    "/incidents/{incident_id}",
+    response_model=IncidentWithHistory,
+    responses=problems(
+        Forbidden, NotFound, NeedsPerson, PreconditionFailed, InvalidBody, PreconditionRequired
+    ),
+)
+async def change_incident(
+    *,
+    incident_id: PathId,
+    body: IncidentPatch,
+    rev: IfMatch,
+    principal: Dispatcher,
+    store: StoreDep,
+    now: Now,
+) -> Response:
+    """Correct what is known about an incident; null clears a field. Needs `If-Match`."""
+    asking = Asking(principal=principal, now_ms=now)
+    changed = await store.write(
+        lambda db: commands.change_incident(db, asking, incident_id, body, rev=rev)
+    )
+    return tagged(changed, changed.rev)
+
+
+@router.get("/tasks", responses=_LISTING)
+async def list_tasks(
+    *,
+    parameters: Annotated[TaskParameters, Query()],
+    principal: CaseworkPrincipal,
+    store: StoreDep,
+    now: Now,
+) -> Page[TaskBody]:
+    """List the tasks you may see, the newest first."""
+    key = decode_cursor(parameters.cursor, int, str)
+    named = {
+        "grid_id": parameters.grid,
+        "state": parameters.state,
+        "incident_id": parameters.incident,
+        "assignee_id": parameters.assignee,
+    }
+    rows = await store.read(
+        lambda db: queries.tasks_in(
+            db,
+            narrowed(db, scope_of(db, principal, now), parameters.area),
+            equal={name: value for name, value in named.items() if value is not None},
+            after=key,
+            limit=parameters.limit + 1,
+        )
+    )
+    page, following = paged(rows, parameters.limit, lambda row: (row.created_ms, row.id))
+    return Page(items=[task_body(row) for row in page], next=following)
+
+
+@router.get("/tasks/{task_id}", response_model=TaskBody, responses=_READING)
+async def read_task(
+    *, task_id: PathId, principal: CaseworkPrincipal, store: StoreDep, now: Now
+) -> Response:
+    """Return one task."""
+    row = await store.read(lambda db: the_task(db, scope_of(db, principal, now), task_id))
+    return tagged(task_body(row), row.rev)

@@ -1,0 +1,201 @@
+"""From rows of casework to wire bodies, and the lookups several calls share."""
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import Connection
+
+from server.areas.scope import Scope
+from server.casework import queries
+from server.casework.queries import CaseRow
+from server.casework.schemas import (
+    AssigneeBody,
+    IncidentBody,
+    IncidentWithHistory,
+    ReportBody,
+    TaskBody,
+    TimelineEntry,
+)
+from server.households.queries import contested_fields
+from server.problems import NotFound
+from sync.outcome import Outcome
+
+_CM_PER_M = 100
+# Work is told by claims, which are kept whether a phone or an office made them.
+_CLAIMS = frozenset({"accept", "start", "finish", "not_executable"})
+_SAID = ("text", "instruction")
+
+
+def _place(row: CaseRow) -> dict[str, float | None]:
+    if row.geom is None:
+        return {"lon": None, "lat": None}
+    return {"lon": row.geom.x, "lat": row.geom.y}
+
+
+def report_body(row: CaseRow) -> ReportBody:
+    """One report."""
+    return ReportBody(
+        id=row.id,
+        class_=row.class_code,
+        text=row.text,
+        channel=row.channel,
+        incident=row.incident_id,
+        grid=row.grid_id,
+        accuracy_m=None if row.accuracy_cm is None else row.accuracy_cm / _CM_PER_M,
+        datum=row.datum,
+        certain=row.certain,
+        observed_at_ms=row.observed_at_ms,
+        reporter=row.reporter_id,
+        media=json.loads(row.media),
+        created_ms=row.created_ms,
+        **_place(row),
+    )
+
+
+def _incident_fields(row: CaseRow) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "rev": row.rev,
+        "state": row.state,
+        "epoch": row.epoch,
+        "state_at_ms": row.state_at_ms,
+        "class_": row.class_code,
+        "summary": row.summary,
+        "priority": row.priority,
+        "address": row.address,
+        "case_no": row.case_no,
+        "grid": row.grid_id,
+        "task": row.task_id,
+        "due_at_ms": row.due_at_ms,
+        "observed_at_ms": row.observed_at_ms,
+        "rework": row.rework or 0,
+        "created_ms": row.created_ms,
+        "updated_ms": row.updated_ms,
+        **_place(row),
+    }
+
+
+def incident_body(row: CaseRow) -> IncidentBody:
+    """One incident of a list."""
+    return IncidentBody(**_incident_fields(row))
+
+
+def task_body(row: CaseRow) -> TaskBody:
+    """One task."""
+    assignee = None
+    if row.assignee_id is not None:
+        assignee = AssigneeBody(id=row.assignee_id, login=row.assignee_login)
+    return TaskBody(
+        id=row.id,
+        rev=row.rev,
+        state=row.state,
+        epoch=row.epoch,
+        state_at_ms=row.state_at_ms,
+        incident=row.incident_id,
+        title=row.title,
+        instruction=row.instruction,
+        assignee=assignee,
+        due_at_ms=row.due_at_ms,
+        result=row.result,
+        grid=row.grid_id,
+        created_ms=row.created_ms,
+        updated_ms=row.updated_ms,
+        **_place(row),
+    )
+
+
+def _only(rows: Sequence[CaseRow]) -> CaseRow:
+    if not rows:
+        raise NotFound
+    return rows[0]
+
+
+def the_report(db: Connection, scope: Scope, report_id: str) -> CaseRow:
+    """One report in scope; raises NotFound."""
+    return _only(queries.reports_in(db, scope, equal={"id": report_id}, limit=1))
+
+
+def the_incident(db: Connection, scope: Scope, incident_id: str) -> CaseRow:
+    """One incident in scope; raises NotFound."""
+    return _only(queries.incidents_in(db, scope, equal={"id": incident_id}, limit=1))
+
+
+def the_task(db: Connection, scope: Scope, task_id: str) -> CaseRow:
+    """One task in scope; raises NotFound."""
+    return _only(queries.tasks_in(db, scope, equal={"id": task_id}, limit=1))
+
+
+def incident_with_history(
+    db: Connection, scope: Scope, incident_id: str
+) -> IncidentWithHistory:
+    """One incident with its reports, tasks and timeline.
+
+    Raises:
+        NotFound: if there is none in scope.
+    """
+    row = the_incident(db, scope, incident_id)
+    reports = queries.reports_in(db, scope, equal={"incident_id": incident_id})
+    tasks = queries.tasks_in(db, scope, equal={"incident_id": incident_id})
+    ids = [incident_id, *(each.id for each in tasks)]
+    timeline = [
+        *_of_reports(db, reports),
+        *(_of_claim(each) for each in queries.claims_on(db, scope, ids)),
+        *_of_decisions(queries.decisions_on(db, ids)),
+    ]
+    return IncidentWithHistory(
+        **_incident_fields(row),
+        reports=[report_body(each) for each in reports],
+        tasks=[task_body(each) for each in tasks],
+        timeline=sorted(timeline, key=lambda each: each.at_ms),
+        open_conflicts=contested_fields(db, scope, incident_id),
+    )
+
+
+def _of_reports(db: Connection, reports: Sequence[CaseRow]) -> Iterator[TimelineEntry]:
+    authors = {each.reporter_id for each in reports if each.reporter_id is not None}
+    logins = queries.logins_of(db, sorted(authors)) if authors else {}
+    for each in reports:
+        yield TimelineEntry(
+            at_ms=each.observed_at_ms or each.created_ms,
+            what="report",
+            record=each.id,
+            act="report",
+            by=logins.get(each.reporter_id),
+            text=each.text,
+            counted=True,
+            quality=None,
+        )
+
+
+def _of_claim(claim: CaseRow) -> TimelineEntry:
+    return TimelineEntry(
+        at_ms=claim.at_ms or claim.created_ms,
+        what="claim",
+        record=claim.parent_id,
+        act=claim.act,
+        by=claim.by_login,
+        text=claim.result,
+        counted=bool(claim.counted),
+        quality=claim.quality,
+    )
+
+
+def _of_decisions(rows: Sequence[CaseRow]) -> Iterator[TimelineEntry]:
+    for row in rows:
+        body = json.loads(row.body)
+        act = body.get("act", "edit" if body.get("base") else None)
+        if act is None or act in _CLAIMS:
+            continue
+        args = body.get("args", {})
+        said = (args[name] for name in _SAID if isinstance(args.get(name), str))
+        yield TimelineEntry(
+            at_ms=row.at_ms,
+            what="decision",
+            record=row.record_id,
+            act=act,
+            by=row.login,
+            text=next(said, None),
+            counted=row.outcome != Outcome.RECORDED.value,
+            quality=row.quality,
+        )
