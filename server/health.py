@@ -44,7 +44,7 @@ class Probe:
         self._lock = asyncio.Lock()
 
     async def ready(self, store: Store) -> bool:
-        """Say whether `store` answered within `PROBE_TIMEOUT_S` and its schema is the newest."""
+        """Say whether `store` answered in time and its schema is the newest."""
         async with self._lock:
             if ticks_s() - self._asked_s > PROBE_EVERY_S:
                 self._answer = await self._probe(store)

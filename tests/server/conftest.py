@@ -8,7 +8,10 @@ import pytest
 from server.app import create_app
 from server.db.store import Store
 from server.settings import Settings
+from tests.server.people import api, people
 from tests.world import World, build_world
+
+__all__ = ["api", "people"]
 
 
 @pytest.fixture
