@@ -8,7 +8,7 @@ from typing import Final
 from sqlalchemy import MetaData
 
 from server.db.tables.casework import Claim, Incident, Note, Report, Task
-from server.db.tables.columns import Base
+from server.db.tables.columns import StoredRow
 from server.db.tables.identity import Account, Area, Assignment, Device, Incarnation, Token
 from server.db.tables.registry import Dwelling, EventClass, Grid, Household, Resident, Visit
 from server.db.tables.replication import (
@@ -21,7 +21,7 @@ from server.db.tables.replication import (
     RecordRow,
 )
 
-METADATA: Final[MetaData] = Base.metadata
+METADATA: Final[MetaData] = StoredRow.metadata
 FEATURE_TABLES: Final = {
     "grid": "MULTIPOLYGON",
     "dwelling": "POINT",
@@ -39,7 +39,6 @@ __all__ = [
     "Account",
     "Area",
     "Assignment",
-    "Base",
     "Bucket",
     "BucketExit",
     "Claim",
@@ -57,6 +56,7 @@ __all__ = [
     "RecordRow",
     "Report",
     "Resident",
+    "StoredRow",
     "Task",
     "Token",
     "Visit",

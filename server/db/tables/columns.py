@@ -29,7 +29,7 @@ NAMING: Final = {
 }
 
 
-class Base(SQLModel):
+class StoredRow(SQLModel):
     """A row of any table. Rows validate nothing: schemas stand in front, CHECKs behind."""
 
     metadata: ClassVar[MetaData] = MetaData(naming_convention=NAMING)

@@ -2,10 +2,10 @@
 
 from sqlalchemy import ForeignKeyConstraint, Index, UniqueConstraint
 
-from server.db.tables.columns import Base, big, check, flag, ident, one_of, string
+from server.db.tables.columns import StoredRow, big, check, flag, ident, one_of, string
 
 
-class Incarnation(Base, table=True):
+class Incarnation(StoredRow, table=True):
     """One life of this store; the newest row counts. A restore from backup adds one."""
 
     __tablename__ = "incarnation"
@@ -14,7 +14,7 @@ class Incarnation(Base, table=True):
     created_ms: int = big()
 
 
-class Area(Base, table=True):
+class Area(StoredRow, table=True):
     """A node of the area tree. Its subtree is every area whose `lo` lies in `[lo, hi]`."""
 
     __tablename__ = "area"
@@ -36,7 +36,7 @@ class Area(Base, table=True):
     hi: int = big()
 
 
-class Account(Base, table=True):
+class Account(StoredRow, table=True):
     """A person or program that may sign in; `area_id` is the top of what it may see."""
 
     __tablename__ = "account"
@@ -54,7 +54,7 @@ class Account(Base, table=True):
     created_ms: int = big()
 
 
-class Device(Base, table=True):
+class Device(StoredRow, table=True):
     """An enrolled phone, or the console (`console`) through which an account writes by API.
 
     Its mutations are settled without a gap up to `settled_through`; `last_n` is the highest n
@@ -85,7 +85,7 @@ class Device(Base, table=True):
     created_ms: int = big()
 
 
-class Token(Base, table=True):
+class Token(StoredRow, table=True):
     """A bearer token, known only by the hexadecimal SHA-256 of its text."""
 
     __tablename__ = "token"
@@ -105,7 +105,7 @@ class Token(Base, table=True):
     revoked_ms: int | None = big(null=True)
 
 
-class Assignment(Base, table=True):
+class Assignment(StoredRow, table=True):
     """An area held by an account for a time. Append-only: an end is set once, never moved."""
 
     __tablename__ = "assignment"

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Index, UniqueConstraint
 
 from server.db.tables.columns import (
-    Base,
+    StoredRow,
     big,
     check,
     flag,
@@ -22,7 +22,7 @@ from server.db.tables.columns import (
 AREA_NO = "area_no"
 
 
-class Projection(Base):
+class Projection(StoredRow):
     """What every projection carries: its record's revision, its place, its times."""
 
     rev: int = big()

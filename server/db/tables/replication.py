@@ -3,7 +3,7 @@
 from sqlalchemy import Index
 from sqlalchemy import text as sql
 
-from server.db.tables.columns import Base, big, check, ident, octets, one_of, string
+from server.db.tables.columns import StoredRow, big, check, ident, octets, one_of, string
 
 OUTCOMES = (
     "applied",
@@ -18,7 +18,7 @@ OUTCOMES = (
 _OPEN = sql("status = 'open'")
 
 
-class MutationRow(Base, table=True):
+class MutationRow(StoredRow, table=True):
     """One settled mutation, kept for ever: what was asked, when, and what became of it.
 
     `record_id` and `kind` are NULL when a malformed body did not name them readably.
@@ -51,7 +51,7 @@ class MutationRow(Base, table=True):
     rev: int = big()
 
 
-class RecordRow(Base, table=True):
+class RecordRow(StoredRow, table=True):
     """The merged truth of one synced thing, and the exact bytes a phone may hold of it."""
 
     __tablename__ = "record"
@@ -73,7 +73,7 @@ class RecordRow(Base, table=True):
     hash: str = string()
 
 
-class Bucket(Base, table=True):
+class Bucket(StoredRow, table=True):
     """The head of one bucket's feed; its row lock orders all writers of the bucket."""
 
     __tablename__ = "bucket"
@@ -92,7 +92,7 @@ class Bucket(Base, table=True):
     tombstone_floor: int = big()
 
 
-class BucketExit(Base, table=True):
+class BucketExit(StoredRow, table=True):
     """A record that left a bucket: what its phones must drop, at which `seq`, and why."""
 
     __tablename__ = "bucket_exit"
@@ -109,7 +109,7 @@ class BucketExit(Base, table=True):
     to_bucket: str | None = string(null=True)
 
 
-class Conflict(Base, table=True):
+class Conflict(StoredRow, table=True):
     """Values of one field that no person has compared yet; at most one open per field."""
 
     __tablename__ = "conflict"
@@ -141,7 +141,7 @@ class Conflict(Base, table=True):
     chosen: str | None = string(null=True)
 
 
-class Counter(Base, table=True):
+class Counter(StoredRow, table=True):
     """A named number that only grows: case numbers, the version of the grid index."""
 
     __tablename__ = "counter"
