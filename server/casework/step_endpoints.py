@@ -230,7 +230,7 @@ async def finish_task(
     store: StoreDep,
     now: Now,
 ) -> Response:
-    """Say that the work is done, and what came of it. Workers speak for their own tasks only."""
+    """Say that work is done, and what came of it. Workers speak for their own tasks only."""
     asking = Asking(principal=principal, now_ms=now)
     draft = _claim_draft(task_id, "finish", rev, body)
     return await _claim(store, asking, draft, body)
