@@ -5,12 +5,13 @@ a reply settles, and what to show while work is still waiting to be sent. Storin
 client's.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from sync.canonical import digest_of, record_body, record_hash
 from sync.exchange import BucketPage, Item, SyncReply, WireOutcome
+from sync.lifecycle import RANKS, acts_of
 from sync.mutation import Mutation
 from sync.outcome import Code, Outcome
 
@@ -168,20 +169,18 @@ def shown_record(
     overlay: Sequence[Mutation],
     *,
     created_here: bool,
-    claimed_state: Callable[[str], str | None],
 ) -> Shown | None:
     """Return what to show for a record, or None if there is nothing to show.
 
     `state` is the parsed state of `held`, `overlay` the mutations of the record in n order
-    whose effect has not arrived yet, `created_here` whether the first of them creates it, and
-    `claimed_state` gives the state an act asks for (None: no change is shown). A record that
-    the replica no longer holds is not brought back by edits to it.
+    whose effect has not arrived yet, `created_here` whether the first of them creates it. A
+    record that the replica no longer holds is not brought back by edits to it.
     """
     if held is None and not created_here:
         return None
     shown = dict(state or {})
     for mutation in overlay:
-        _lay(shown, mutation, claimed_state)
+        _lay(shown, mutation)
     return Shown(
         record=held.record if held is not None else overlay[0].record,
         kind=held.kind if held is not None else overlay[0].kind,
@@ -191,21 +190,29 @@ def shown_record(
     )
 
 
-def _lay(
-    shown: dict[str, Any], mutation: Mutation, claimed_state: Callable[[str], str | None]
-) -> None:
+def _lay(shown: dict[str, Any], mutation: Mutation) -> None:
     for name, value in mutation.set.items():
         if value is None:
             shown.pop(name, None)
         else:
             shown[name] = value
-    for name, values in mutation.add.items():
-        shown[name] = sorted({*shown.get(name, ()), *values})
-    for name, values in mutation.remove.items():
-        shown[name] = sorted({*shown.get(name, ())} - {*values})
-    claimed = claimed_state(mutation.act) if mutation.act is not None else None
-    if claimed is not None:
-        shown["status"] = claimed
+    for name in (*mutation.add, *mutation.remove):
+        present = {*shown.pop(name, ()), *mutation.add.get(name, ())}
+        present -= {*mutation.remove.get(name, ())}
+        if present:
+            shown[name] = sorted(present)
+    if mutation.act is not None:
+        _lay_claim(shown, mutation.kind, mutation.act)
     if mutation.position is not None and mutation.base == 0:
         shown["lon_e7"] = mutation.position.lon_e7
         shown["lat_e7"] = mutation.position.lat_e7
+
+
+def _lay_claim(shown: dict[str, Any], kind: str, act: str) -> None:
+    """Show the state a claim asks for unless the record is further on already."""
+    declared = acts_of(kind).get(act)
+    if declared is None or declared.claims is None:
+        return
+    ranks = RANKS[kind]
+    if ranks[declared.claims] > ranks.get(shown.get("status", ""), 0):
+        shown["status"] = declared.claims

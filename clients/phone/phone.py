@@ -18,13 +18,6 @@ from sync.exchange import WireOutcome
 from sync.mutation import EMPTY, Position
 from sync.replica import Held, Shown, digest_of_bodies, shown_record
 
-CLAIMED_STATES = {
-    "accept": "accepted",
-    "start": "in_progress",
-    "finish": "done",
-    "not_executable": "not_executable",
-}
-
 
 class UnknownRecord(LookupError):  # noqa: N818 - named as the condition it reports
     """The phone neither holds nor made a record of that id."""
@@ -211,7 +204,6 @@ class Phone:
             state,
             [outbox.as_mutation(row) for row in overlay],
             created_here=bool(overlay) and overlay[0].creates,
-            claimed_state=CLAIMED_STATES.get,
         )
 
     def records(self, kind: str | None = None) -> list[Shown]:

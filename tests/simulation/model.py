@@ -1,0 +1,355 @@
+"""A server in memory: the pure core with dictionaries where the real one has tables.
+
+It decides nothing itself. What a mutation does comes from `sync.push`, what a phone may see
+from `sync.state`; here are only the feed, the scope and the books that the checks read.
+"""
+
+import copy
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from sync.canonical import digest_of, feed_item, record_body, record_hash
+from sync.clock import offset_of
+from sync.exchange import BucketCursor, Gone, RawPage, SyncReply, SyncRequest, WireOutcome
+from sync.known import Author, DeviceState, Interval, Known, Located, Plan, Settled
+from sync.mutation import Malformed, Mutation, Position
+from sync.outcome import Outcome
+from sync.push import plan_push, references
+from sync.record import Record
+from sync.scope import scope_change
+from sync.state import state_of
+from sync.wire import assemble_reply, reply_head, sealed
+
+START_MS = 1_795_000_000_000
+GRID_WIDTH_E7 = 1_000_000
+ALWAYS = (Interval(lo_ms=0, hi_ms=None),)
+CONFIG = "config"
+CONSOLE = "device-of-the-console"
+DISPATCHER = "00000000-0000-7000-8000-00000000d15b"
+
+
+class StaleLease(Exception):  # noqa: N818
+    """Two phones share an identity."""
+
+
+@dataclass
+class Row:
+    """One record in a bucket's feed."""
+
+    seq: int
+    hash: str
+    body: bytes
+
+
+@dataclass
+class Bucket:
+    """One feed. `exits` is record to (seq, where it went)."""
+
+    seq: int = 0
+    rows: dict[str, Row] = field(default_factory=dict)
+    exits: dict[str, tuple[int, str]] = field(default_factory=dict)
+
+    def digest(self) -> str:
+        return digest_of(row.hash for row in self.rows.values())
+
+
+@dataclass
+class Device:
+    """One enrolled device and everything it ever settled."""
+
+    account: str
+    state: DeviceState
+    settled: dict[int, Settled] = field(default_factory=dict)
+    lease: str | None = None
+    lease_previous: str | None = None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One batch as it was decided, for the books."""
+
+    device: str
+    batch: tuple[Mutation | Malformed, ...]
+    plan: Plan
+
+
+class ModelServer:
+    """Everything the server knows, and its two calls: `sync` and `decide`."""
+
+    def __init__(self, grids: Sequence[str]) -> None:
+        self.grids = tuple(grids)
+        self.now_ms = START_MS
+        self.incarnation = 1
+        self.records: dict[str, Record] = {}
+        self.buckets: dict[str, Bucket] = {}
+        self.devices: dict[str, Device] = {}
+        self.assignments: dict[str, dict[str, list[Interval]]] = {}
+        self.journal: list[Entry] = []
+        self._leases = 0
+        self.enrol(DISPATCHER, CONSOLE)
+
+    # what people do
+
+    def enrol(self, account: str, device: str) -> None:
+        """Make a device of an account."""
+        state = DeviceState(
+            settled_through=0,
+            flagged=False,
+            revoked=False,
+            floor_ms=0,
+            last_contact_ms=None,
+            last_n=0,
+            offset_ms=None,
+        )
+        self.devices[device] = Device(account=account, state=state)
+
+    def assign(self, account: str, grid: str) -> None:
+        """Give a worker a grid from now on."""
+        held = self.assignments.setdefault(account, {}).setdefault(grid, [])
+        if not any(each.hi_ms is None for each in held):
+            held.append(Interval(lo_ms=self.now_ms, hi_ms=None))
+
+    def unassign(self, account: str, grid: str) -> None:
+        """Take a grid from a worker now."""
+        held = self.assignments.get(account, {}).get(grid, [])
+        held[:] = [
+            replace(each, hi_ms=self.now_ms) if each.hi_ms is None else each for each in held
+        ]
+
+    def decide(self, **members: object) -> Settled:
+        """Let the dispatcher's console ask for one change."""
+        console = self.devices[CONSOLE]
+        mutation = sealed(
+            Mutation(n=console.state.settled_through + 1, body=b"", **members)  # type: ignore[arg-type] # the caller names the members
+        )
+        return self._push(CONSOLE, [mutation], None).answers[0]
+
+    def backup(self) -> "ModelServer":
+        """Return a copy of everything as it is now."""
+        return copy.deepcopy(self)
+
+    def restored(self, lost: "ModelServer") -> "ModelServer":
+        """Return this backup as the server that follows on `lost`, under a new incarnation."""
+        again = copy.deepcopy(self)
+        again.incarnation = lost.incarnation + 1
+        again.now_ms = lost.now_ms
+        again._leases = lost._leases
+        return again
+
+    # what phones do
+
+    def allowed(self, account: str) -> frozenset[str]:
+        """Return the buckets an account may hold now."""
+        grids = self.assignments.get(account, {}).items()
+        now = {f"grid:{grid}" for grid, held in grids if any(e.hi_ms is None for e in held)}
+        return frozenset({CONFIG, f"user:{account}", *now})
+
+    def sync(self, device: str, request: SyncRequest) -> bytes:
+        """Answer one contact: push, then pull from the state after it."""
+        self._rotate_lease(self.devices[device], request.lease)
+        plan = self._push(device, request.mutations, request)
+        known = self.devices[device]
+        allowed = self.allowed(known.account)
+        cursors = {cursor.id: cursor for cursor in request.buckets}
+        enter, leave = scope_change(cursors, allowed)
+        head = SyncReply(
+            server_time_ms=self.now_ms,
+            incarnation=str(self.incarnation),
+            lease=known.lease or "",
+            settled_through=known.state.settled_through,
+            outcomes=tuple(_wire(each) for each in plan.answers if _is_told(each)),
+            enter=enter,
+            leave=leave,
+            next_sync_s=0,
+        )
+        return assemble_reply(
+            reply_head(head), list(self._pages(allowed, cursors, request.max_bytes or 2**20))
+        )
+
+    def _rotate_lease(self, device: Device, shown: str | None) -> None:
+        ours = f"{self.incarnation}."
+        if shown is not None and not shown.startswith(ours):
+            shown = device.lease
+        if shown == device.lease:
+            self._leases += 1
+            device.lease, device.lease_previous = f"{ours}{self._leases}", device.lease
+        elif shown != device.lease_previous:
+            raise StaleLease
+
+    def _push(
+        self,
+        device: str,
+        batch: Sequence[Mutation | Malformed],
+        request: SyncRequest | None,
+    ) -> Plan:
+        known = self.devices[device]
+        plan = plan_push(
+            Known(
+                device=known.state,
+                settled={
+                    each.n: known.settled[each.n] for each in batch if each.n in known.settled
+                },
+                records=self._referenced(batch),
+                authority=self._authority(known.account, console=device == CONSOLE),
+                located=_located(batch, self.grids),
+            ),
+            batch,
+            author=Author(
+                device=device,
+                account=known.account,
+                role="dispatcher" if device == CONSOLE else "worker",
+                console=device == CONSOLE,
+                home_bucket=f"user:{known.account}",
+            ),
+            send=None if request is None else request.clock,
+            received_ms=self.now_ms,
+        )
+        self._store(device, known, plan, request)
+        self.journal.append(Entry(device=device, batch=tuple(batch), plan=plan))
+        return plan
+
+    def _referenced(self, batch: Iterable[Mutation | Malformed]) -> dict[str, Record]:
+        mutations = [each for each in batch if isinstance(each, Mutation)]
+        found: dict[str, Record] = {}
+        asked: set[str] = set()
+        while wanted := references(mutations, found) - asked:
+            asked |= wanted
+            found |= {each: self.records[each] for each in wanted if each in self.records}
+        return found
+
+    def _authority(self, account: str, *, console: bool) -> Mapping[str, tuple[Interval, ...]]:
+        if console:
+            return dict.fromkeys((f"grid:{grid}" for grid in self.grids), ALWAYS)
+        held = self.assignments.get(account, {})
+        return {f"grid:{grid}": tuple(spans) for grid, spans in held.items()} | {
+            f"user:{account}": ALWAYS
+        }
+
+    def _store(
+        self, device: str, known: Device, plan: Plan, request: SyncRequest | None
+    ) -> None:
+        for record in plan.writes.values():
+            self._write(record)
+        for each in plan.settled:
+            assert each.n not in known.settled, "an n was settled twice"
+            known.settled[each.n] = each
+        state = replace(
+            known.state,
+            settled_through=plan.settled_through,
+            flagged=plan.flagged,
+            floor_ms=max([known.state.floor_ms, *(each.at_ms for each in plan.settled)]),
+        )
+        if request is not None:
+            state = replace(
+                state,
+                last_contact_ms=self.now_ms,
+                last_n=max(state.last_n, request.last_n),
+                offset_ms=offset_of(request.clock, self.now_ms),
+            )
+        self.devices[device].state = state
+
+    def _write(self, record: Record) -> None:
+        before = self.records.get(record.id)
+        self.records[record.id] = record
+        body = record_body(record.id, record.kind, record.rev, state_of(record))
+        if before is not None and before.bucket != record.bucket:
+            left = self.buckets[before.bucket]
+            left.seq += 1
+            del left.rows[record.id]
+            left.exits[record.id] = (left.seq, record.bucket)
+        bucket = self.buckets.setdefault(record.bucket, Bucket())
+        row = bucket.rows.get(record.id)
+        if row is None or row.body != body:
+            bucket.seq += 1
+            bucket.rows[record.id] = Row(seq=bucket.seq, hash=record_hash(body), body=body)
+            bucket.exits.pop(record.id, None)
+
+    def _pages(
+        self, allowed: Iterable[str], cursors: Mapping[str, BucketCursor], room: int
+    ) -> Iterable[RawPage]:
+        for name in sorted(allowed):
+            page = self._page(name, cursors.get(name), room)
+            if page is not None:
+                room -= sum(len(item) for item in page.items)
+                yield page
+
+    def _page(self, name: str, cursor: BucketCursor | None, room: int) -> RawPage | None:
+        bucket = self.buckets.get(name, Bucket())
+        digest = bucket.digest()
+        reset = cursor is not None and (
+            cursor.epoch != self.incarnation
+            or cursor.seq > bucket.seq
+            or (cursor.seq == bucket.seq and cursor.digest != digest)
+        )
+        start = 0 if cursor is None or reset else cursor.seq
+        if cursor is not None and not reset and start == bucket.seq:
+            return None
+        items, reached = _items(bucket, start, room)
+        gone = [
+            Gone(record=record, why="moved", to=to)
+            for record, (seq, to) in sorted(bucket.exits.items(), key=lambda each: each[1][0])
+            if 0 < start < seq <= reached
+        ]
+        return RawPage(
+            id=name,
+            epoch=self.incarnation,
+            from_seq=start,
+            seq=reached,
+            digest=digest,
+            count=len(bucket.rows),
+            items=items,
+            gone=gone,
+            reset=reset,
+            more=reached < bucket.seq,
+        )
+
+
+def _items(bucket: Bucket, start: int, room: int) -> tuple[list[bytes], int]:
+    items: list[bytes] = []
+    reached = start
+    if room <= 0:
+        return items, reached
+    for row in sorted(bucket.rows.values(), key=lambda each: each.seq):
+        if row.seq <= start:
+            continue
+        item = feed_item(row.body, row.hash)
+        if items and len(item) > room:
+            return items, reached
+        room -= len(item)
+        items.append(item)
+        reached = row.seq
+    return items, bucket.seq
+
+
+def _located(batch: Iterable[Mutation | Malformed], grids: Sequence[str]) -> dict[int, Located]:
+    return {
+        each.n: _place(each.position, grids)
+        for each in batch
+        if isinstance(each, Mutation) and each.position is not None
+    }
+
+
+def _place(position: Position, grids: Sequence[str]) -> Located:
+    column = position.lon_e7 // GRID_WIDTH_E7
+    return Located(
+        grid=grids[column] if 0 <= column < len(grids) else None,
+        lon_e7=position.lon_e7,
+        lat_e7=position.lat_e7,
+        certain=True,
+    )
+
+
+def _is_told(settled: Settled) -> bool:
+    return settled.outcome is not Outcome.APPLIED or settled.replayed
+
+
+def _wire(settled: Settled) -> WireOutcome:
+    return WireOutcome(
+        n=settled.n,
+        outcome=settled.outcome,
+        record=settled.record or None,
+        rev=settled.rev,
+        code=settled.code,
+        detail=settled.field,
+        replayed=settled.replayed,
+    )

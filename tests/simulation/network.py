@@ -1,0 +1,64 @@
+"""The model server behind HTTP: what a phone's client sees of it."""
+
+import gzip
+import json
+
+import httpx
+from typing_extensions import override
+
+from sync.errors import ProtocolError, UnsupportedProtocol
+from sync.wire import decode_request
+from tests.simulation.model import ModelServer, StaleLease
+
+
+class ModelTransport(httpx.BaseTransport):
+    """`POST /v1/devices` and `POST /v1/sync` of a `ModelServer`.
+
+    A worker's token is the account's id, a device's token is the device's id. `server` may be
+    replaced while phones hold on to this transport, as a restore replaces a database.
+    """
+
+    def __init__(self, server: ModelServer) -> None:
+        self.server = server
+        self.seen: list[tuple[str, bytes, bytes]] = []
+
+    @override
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        token = request.headers["authorization"].removeprefix("Bearer ")
+        content = request.read()
+        if request.headers.get("content-encoding") == "gzip":
+            content = gzip.decompress(content)
+        if request.url.path == "/v1/devices":
+            return self._enrol(token)
+        return self._sync(token, content)
+
+    def _enrol(self, account: str) -> httpx.Response:
+        device = f"{account[:-12]}{len(self.server.devices):012x}"
+        self.server.enrol(account, device)
+        return httpx.Response(201, json={"id": device, "token": device})
+
+    def _sync(self, device: str, content: bytes) -> httpx.Response:
+        if device not in self.server.devices:
+            return _problem(401, "unauthenticated")
+        try:
+            reply = self.server.sync(device, decode_request(json.loads(content)))
+        except StaleLease:
+            return _problem(403, "stale-lease")
+        except UnsupportedProtocol:
+            return _problem(426, "upgrade-required")
+        except ProtocolError:
+            return _problem(400, "malformed-body")
+        self.seen.append((device, content, reply))
+        return httpx.Response(
+            200,
+            content=gzip.compress(reply, mtime=0),
+            headers={"content-encoding": "gzip", "content-type": "application/json"},
+        )
+
+
+def _problem(status: int, slug: str) -> httpx.Response:
+    return httpx.Response(
+        status,
+        json={"type": f"https://jingwei.example/problems/{slug}", "status": status},
+        headers={"content-type": "application/problem+json"},
+    )
