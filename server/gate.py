@@ -117,7 +117,7 @@ class Gate:
                     _check_media_type(headers)
                 for unpacked in [piece] if inflater is None else inflater.feed(piece):
                     self._keep(body, unpacked, rule)
-            if inflater is not None and body:
+            if inflater is not None:
                 inflater.finish()
         except BaseException:
             self._buffered -= len(body)

@@ -46,8 +46,8 @@ class Inflater:
         return pieces
 
     def finish(self) -> None:
-        """Refuse a body that ended in the middle of its gzip data."""
-        if not self._member.eof:
+        """Refuse a body that ended in the middle of its gzip data; none at all is no body."""
+        if self._packed and not self._member.eof:
             raise MalformedBody("The gzip data ends too early.")
 
     def _unpack(self, packed: bytes) -> bytes:

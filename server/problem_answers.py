@@ -119,7 +119,10 @@ def problem_of_fault(error: BaseException, request_id: str | None) -> Problem:
         where.append(f"{code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}")
         trace = trace.tb_next
     _log.error(
-        "request %s failed: %s at %s", request_id, type(error).__name__, " < ".join(where[-6:])
+        "request %s failed: %s at %s",
+        request_id,
+        type(error).__name__,
+        " < ".join(where[:-7:-1]),
     )
     return ServerFault()
 
