@@ -18,7 +18,7 @@ from server.db.store import Store, open_store
 from server.migrations import migrate
 from tests import services
 
-# Hypothesis has a profile `ci` of its own and loads it by itself wherever the variable CI is set:
+# Hypothesis has a profile `ci` of its own and loads it by itself where the variable CI is set:
 # 100 examples, the same ones for ever, so a build server would try less than we mean it to.
 # Registering ours under that name and loading it by name replaces it; new examples are the
 # nightly run's business. No deadlines: the machines that run this are shared.

@@ -52,7 +52,11 @@ def decode(blob: bytes) -> BaseGeometry:
     Raises:
         ValueError: if `blob` is not one.
     """
-    return shapely.from_wkb(wkb_of(blob))
+    try:
+        geometry: BaseGeometry = shapely.from_wkb(wkb_of(blob))
+    except shapely.errors.GEOSException as error:
+        raise ValueError("not a GeoPackage geometry: unreadable WKB") from error
+    return geometry
 
 
 def is_empty(blob: bytes) -> bool:

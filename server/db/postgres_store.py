@@ -1,17 +1,19 @@
 """The production store: PostgreSQL with PostGIS through asyncpg.
 
-Whatever the server or the network does (restart, fail-over, full disk, too many connections)
-arrives at the caller as `StoreBusy`. A pooled connection that died while idle is noticed on its
+Whatever happens to the server (restart, fail-over, full disk, too many connections) arrives at
+the caller as `StoreBusy`. A pooled connection that died while idle is noticed on its
 first statement, the pool is renewed and the work runs again; nothing was stored then. A
 connection lost during COMMIT is not tried again here: only the caller knows how to ask twice.
 """
 
 import asyncio
+import logging
 import os
 from typing import Final
 
 import asyncpg
 from sqlalchemy import URL, Connection
+from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -26,7 +28,11 @@ POOL_WAIT_S: Final = 1.0
 CONNECT_S: Final = 3.0
 POOL_PER_CORE: Final = 2
 _STATEMENTS_CACHED: Final = 512
+_LOG = logging.getLogger("jingwei.store")
 _SAFE_SETTINGS: Final = ("fsync", "full_page_writes", "synchronous_commit")
+NO_CONNECTION: Final = (DBAPIError, asyncpg.PostgresError, TimeoutError, OSError)
+_REFUSED_CLASSES: Final = frozenset({"28", "3D"})
+_STALE_PLAN: Final = AsyncAdapt_asyncpg_dbapi.InvalidCachedStatementError
 _LOST_RACE: Final = frozenset({"40001", "40P01"})
 _BUSY_STATES: Final = {"55P03": "locked", "57014": "timeout", "25P03": "timeout"}
 _BUSY_CLASSES: Final = {"08": "unreachable", "53": "full", "57": "unreachable", "58": "full"}
@@ -98,8 +104,8 @@ class PostgresStore(Store):
             db = await engine.connect()
         except PoolTimeout as error:
             raise StoreBusy("pool") from error
-        except (DBAPIError, asyncpg.PostgresError, TimeoutError, OSError) as error:
-            raise StoreBusy("unreachable") from error
+        except NO_CONNECTION as error:
+            raise not_connected(error) from error
         if not self._checked:
             await self._refuse_unsafe(db)
         return db
@@ -164,18 +170,32 @@ async def _run(
 
 async def _given_back(db: AsyncConnection) -> None:
     """Roll back what is open and return the connection, also when the caller is cancelled."""
-    await asyncio.shield(db.close())
+    await asyncio.shield(_closed(db))
 
 
-def _state(error: DBAPIError) -> str:
-    return str(getattr(error.orig, "sqlstate", None) or "")
+async def _closed(db: AsyncConnection) -> None:
+    try:
+        await db.close()
+    except (DBAPIError, OSError):  # it died before the rollback: drop it, the work is undone
+        await db.invalidate()
+        await db.close()
+
+
+def not_connected(error: Exception) -> StoreBusy:
+    """Return what a failed attempt to connect means, and log why; it never holds a password."""
+    state = str(getattr(getattr(error, "orig", error), "sqlstate", None) or "")
+    reason = "refused" if state[:2] in _REFUSED_CLASSES else "unreachable"
+    _LOG.warning("no connection to PostgreSQL: %s %s", type(error).__name__, state)
+    return StoreBusy(reason)
 
 
 def _translated(error: DBAPIError) -> Exception:
     """Return what the caller shall see; anything that is not about load stays as it is."""
-    state = _state(error)
-    if state in _LOST_RACE or error.connection_invalidated:
-        return LostRace(state or "connection")
+    if error.connection_invalidated or isinstance(error.orig, _STALE_PLAN):
+        return LostRace("connection")
+    state = str(getattr(error.orig, "sqlstate", None) or "")
+    if state in _LOST_RACE:
+        return LostRace(state)
     reason = _BUSY_STATES.get(state) or _BUSY_CLASSES.get(state[:2])
     return error if reason is None else StoreBusy(reason)
 

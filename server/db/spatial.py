@@ -59,7 +59,7 @@ def intersects(dialect: str, table: FromClause, area: BaseGeometry) -> ColumnEle
         other = func.ST_GeomFromWKB(literal(wkb, LargeBinary), gpkgblob.SRID)
         return func.ST_Intersects(geom, other)
     blob = literal(gpkgblob.encode(area), LargeBinary)
-    exact = func.ST_Intersects(geom, blob) == 1
+    exact = func.gpkg_intersects(geom, blob) == 1
     return and_(bbox_filter(dialect, table, area.bounds), exact)
 
 
@@ -68,7 +68,7 @@ def as_wkb(dialect: str, table: FromClause) -> ColumnElement[bytes]:
     geom = table.c[GEOMETRY_COLUMN]
     if dialect == "postgresql":
         return func.ST_AsBinary(geom, "NDR", type_=LargeBinary)
-    return func.ST_AsBinary(geom, type_=LargeBinary)
+    return func.gpkg_as_wkb(geom, type_=LargeBinary)
 
 
 def as_geojson(dialect: str, table: FromClause) -> ColumnElement[str]:
@@ -76,7 +76,7 @@ def as_geojson(dialect: str, table: FromClause) -> ColumnElement[str]:
     geom = table.c[GEOMETRY_COLUMN]
     if dialect == "postgresql":
         return func.ST_AsGeoJSON(geom, _GEOJSON_DIGITS, 0, type_=Text)
-    return func.ST_AsGeoJSON(geom, type_=Text)
+    return func.gpkg_as_geojson(geom, type_=Text)
 
 
 def _table_name(table: FromClause) -> str:

@@ -1,7 +1,8 @@
 """SQL functions a GeoPackage needs, registered on every SQLite connection.
 
-The R-tree triggers call `ST_MinX` … `ST_IsEmpty` (GeoPackage annex F.3); `ST_Intersects`,
-`ST_AsBinary` and `ST_AsGeoJSON` serve `server.db.spatial`. All take GeoPackage binary.
+The R-tree triggers call `ST_MinX` … `ST_IsEmpty` (GeoPackage annex F.3); the others serve
+`server.db.spatial` and have names of ours, because GeoAlchemy2 rewrites the `ST_` names it knows
+into SpatiaLite's on this dialect. All take GeoPackage binary.
 """
 
 import sqlite3
@@ -27,9 +28,9 @@ def register_functions(raw: sqlite3.Connection) -> None:
         "ST_MaxX": (1, lambda blob: _side(blob, 2)),
         "ST_MaxY": (1, lambda blob: _side(blob, 3)),
         "ST_IsEmpty": (1, _is_empty),
-        "ST_Intersects": (2, _intersects),
-        "ST_AsBinary": (1, _as_binary),
-        "ST_AsGeoJSON": (1, _as_geojson),
+        "gpkg_intersects": (2, _intersects),
+        "gpkg_as_wkb": (1, _as_binary),
+        "gpkg_as_geojson": (1, _as_geojson),
     }
     for name, (count, function) in functions.items():
         raw.create_function(name, count, function, deterministic=True)

@@ -9,6 +9,7 @@ and ends as `StoreBusy`.
 import asyncio
 import os
 import sqlite3
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
@@ -45,14 +46,16 @@ class SqliteStore(Store):
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="jingwei-writer")
         self._reading = ThreadPoolExecutor(count, thread_name_prefix="jingwei-reader")
         self._queued = 0
+        self._counting = threading.Lock()
 
     @override
     async def close(self) -> None:
         """Let queued work finish, then close the file."""
         for threads in (self._writing, self._reading):
             await asyncio.to_thread(threads.shutdown)
-        self._writer.dispose()
+        # Readers first: the last one to close folds the WAL into the file, and must be able to.
         self._readers.dispose()
+        self._writer.dispose()
 
     @override
     async def _write_once(
@@ -60,12 +63,12 @@ class SqliteStore(Store):
     ) -> tuple[T, frozenset[str]]:
         # A caller that is cancelled while its work runs loses the answer, not the transaction:
         # the thread always finishes with COMMIT or ROLLBACK, and the writer stays usable.
-        if self._queued >= QUEUE_MAX:
-            raise StoreBusy("queue")
+        with self._counting:
+            if self._queued >= QUEUE_MAX:
+                raise StoreBusy("queue")
+            self._queued += 1
         future = self._writing.submit(_write, self._writer, work)
-        self._queued += 1
-        loop = asyncio.get_running_loop()
-        future.add_done_callback(lambda _: loop.call_soon_threadsafe(self._left))
+        future.add_done_callback(self._left)
         return await asyncio.wrap_future(future)
 
     @override
@@ -73,8 +76,9 @@ class SqliteStore(Store):
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._reading, _read, self._readers, work)
 
-    def _left(self) -> None:
-        self._queued -= 1
+    def _left(self, _: object) -> None:
+        with self._counting:
+            self._queued -= 1
 
 
 def sqlite_engine(
@@ -130,7 +134,7 @@ def _write(engine: Engine, work: Work[T]) -> tuple[T, frozenset[str]]:
             with db.begin():
                 answer = work(db)
             return answer, touched_by(db)
-    except DBAPIError as error:
+    except (DBAPIError, sqlite3.Error) as error:
         raise _translated(error) from error
     except PoolTimeout as error:
         raise StoreBusy("pool") from error
@@ -140,15 +144,16 @@ def _read(engine: Engine, work: Work[T]) -> T:
     try:
         with engine.begin() as db:
             return work(db)
-    except DBAPIError as error:
+    except (DBAPIError, sqlite3.Error) as error:
         raise _translated(error) from error
     except PoolTimeout as error:
         raise StoreBusy("pool") from error
 
 
-def _translated(error: DBAPIError) -> Exception:
+def _translated(error: DBAPIError | sqlite3.Error) -> Exception:
     """Return what the caller shall see; anything that is not about load stays as it is."""
-    code = getattr(error.orig, "sqlite_errorcode", None)
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    code = getattr(cause, "sqlite_errorcode", None)
     if not isinstance(code, int):
         return error
     primary = code & _PRIMARY

@@ -32,9 +32,10 @@ Listener = Callable[[frozenset[str]], None]
 class StoreBusy(Exception):  # noqa: N818 - a state of the store, answered with 503
     """The store cannot do the work now; the same call may succeed later.
 
-    `reason` is one word for the log: `locked`, `pool`, `timeout`, `unreachable`, `contended`,
-    `full` or `queue`. It holds no data. After a lost connection during COMMIT the work may have
-    been stored: callers repeat it under the same identity.
+    `reason` is one word for the log and holds no data: `locked`, `pool`, `timeout`, `full`,
+    `queue`, `contended`, `unreachable`, or `refused` (name, password or database are wrong).
+    After a connection lost during COMMIT the work may have been stored: callers repeat it under
+    the same identity.
     """
 
     def __init__(self, reason: str) -> None:

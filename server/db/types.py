@@ -12,6 +12,7 @@ from geoalchemy2 import Geometry
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy import BigInteger, Dialect, Integer, LargeBinary, Text
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 from sqlalchemy.types import TypeDecorator, TypeEngine, UserDefinedType
 from typing_extensions import override
 
@@ -72,6 +73,24 @@ class GpkgGeometry(UserDefinedType[Any]):
     @override
     def get_col_spec(self, **kw: Any) -> str:
         return self.kind
+
+
+class GpkgPoint(GpkgGeometry):
+    """What a column declared POINT is read back as."""
+
+    def __init__(self) -> None:
+        super().__init__("POINT")
+
+
+class GpkgMultiPolygon(GpkgGeometry):
+    """What a column declared MULTIPOLYGON is read back as."""
+
+    def __init__(self) -> None:
+        super().__init__("MULTIPOLYGON")
+
+
+# GeoAlchemy2 takes these words for SpatiaLite's and would look for its catalogue tables.
+SQLiteDialect.ischema_names.update(POINT=GpkgPoint, MULTIPOLYGON=GpkgMultiPolygon)
 
 
 class Geometry4326(TypeDecorator[BaseGeometry]):

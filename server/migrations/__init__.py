@@ -7,21 +7,20 @@ released.
 
 import asyncio
 import threading
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
-import asyncpg
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, insert, select
-from sqlalchemy.exc import DBAPIError
 
 from server.clock import new_id, now_ms
-from server.db.postgres_store import postgres_engine
+from server.db.postgres_store import NO_CONNECTION, not_connected, postgres_engine
 from server.db.sqlite_store import sqlite_engine
-from server.db.store import StoreBusy, normalised
+from server.db.store import normalised
 from server.db.tables import Incarnation
 
 _STATEMENT_MS: Final = 600_000
@@ -49,6 +48,7 @@ def rewind(url: str, *, revision: str = "base") -> None:
     migrate(url, revision=f"down:{revision}")
 
 
+@lru_cache(maxsize=1)
 def head() -> str:
     """Return the newest revision this program knows."""
     found = ScriptDirectory.from_config(_config()).get_current_head()
@@ -74,14 +74,12 @@ def _migrate_sqlite(url: URL, revision: str) -> None:
 async def _migrate_postgres(url: URL, revision: str) -> None:
     engine = postgres_engine(url, pool=1, statement_ms=_STATEMENT_MS)
     try:
-        async with engine.begin() as db:
+        try:
+            db = await engine.connect()
+        except NO_CONNECTION as error:
+            raise not_connected(error) from error
+        async with db, db.begin():
             await db.run_sync(_step, revision)
-    except (asyncpg.PostgresError, OSError) as error:
-        raise StoreBusy("unreachable") from error
-    except DBAPIError as error:
-        if error.connection_invalidated:
-            raise StoreBusy("unreachable") from error
-        raise
     finally:
         await engine.dispose()
 
