@@ -78,8 +78,11 @@ async def _migrate_postgres(url: URL, revision: str) -> None:
             db = await engine.connect()
         except NO_CONNECTION as error:
             raise not_connected(error) from error
-        async with db, db.begin():
-            await db.run_sync(_step, revision)
+        try:
+            async with db.begin():
+                await db.run_sync(_step, revision)
+        finally:
+            await db.close()
     finally:
         await engine.dispose()
 
