@@ -1,4 +1,6 @@
 import json
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,6 +12,8 @@ from sync.mutation import ClockReading, Datum, Mutation, Position
 from sync.outcome import Code, Outcome
 from sync.replica import (
     Followed,
+    Held,
+    Shown,
     digest_of_bodies,
     held_from,
     page_effect,
@@ -23,13 +27,19 @@ ID = "0193a1b2-0000-7000-8000-000000000001"
 CLOCK = ClockReading(wall_ms=0, uptime_ms=0, boot="b")
 
 
-def item(state=None, **changes):
-    members = {"record": ID, "kind": "task", "rev": 1, "state": state or {}, **changes}
+def item(state: Mapping[str, Any] | None = None, **changes: Any) -> Item:
+    members: dict[str, Any] = {
+        "record": ID,
+        "kind": "task",
+        "rev": 1,
+        "state": state or {},
+        **changes,
+    }
     body = record_body(members["record"], members["kind"], members["rev"], members["state"])
     return Item(**{"hash": record_hash(body), **members})
 
 
-def page(**changes):
+def page(**changes: Any) -> BucketPage:
     return BucketPage(
         **{
             "id": "config",
@@ -43,7 +53,7 @@ def page(**changes):
     )
 
 
-def reply(**changes):
+def reply(**changes: Any) -> SyncReply:
     return SyncReply(
         **{
             "server_time_ms": 0,
@@ -55,8 +65,15 @@ def reply(**changes):
     )
 
 
-def work(n=1, **members):
-    plain = {"n": n, "record": ID, "kind": "task", "base": 1, "body": b"", "clock": CLOCK}
+def work(n: int = 1, **members: Any) -> Mutation:
+    plain: dict[str, Any] = {
+        "n": n,
+        "record": ID,
+        "kind": "task",
+        "base": 1,
+        "body": b"",
+        "clock": CLOCK,
+    }
     return sealed(Mutation(**{**plain, **members}))
 
 
@@ -174,11 +191,13 @@ def test_only_a_new_incarnation_makes_lost_work_be_offered_again(incarnation, ag
 # what is shown
 
 
-def held(state, rev=3):
+def held(state: Mapping[str, Any], rev: int = 3) -> Held | None:
     return held_from(item(state, rev=rev), "config")
 
 
-def show(state, *overlay, created_here=False):
+def show(
+    state: Mapping[str, Any] | None, *overlay: Mutation, created_here: bool = False
+) -> Shown | None:
     return shown_record(
         None if state is None else held(state), state, overlay, created_here=created_here
     )

@@ -1,5 +1,6 @@
 import json
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -135,7 +136,7 @@ def test_what_can_be_read_of_a_malformed_mutation_is_kept():
 
 
 def test_nesting_is_limited():
-    deep = 1
+    deep: Any = 1
     for _ in range(40):
         deep = [deep]
     read = decode_mutation({**EDIT, "set": {"field": deep}})
@@ -250,5 +251,5 @@ def test_stored_bytes_go_into_a_page_unchanged():
     assert read.buckets[1].put[1].state == {"text": "水管 burst"}
 
 
-def _empty_reply():
+def _empty_reply() -> SyncReply:
     return SyncReply(server_time_ms=0, incarnation="i", lease="l", settled_through=0)
