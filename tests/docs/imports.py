@@ -7,7 +7,17 @@ from tests.style.sources import PRODUCT, Module, modules
 
 # The rooms that ARCHITECTURE.md draws inside the server. Whatever is not named is `shell`.
 ROOMS = {
-    "entrance": ("__main__", "api", "app", "cli", "health", "openapi", "reference", "serve"),
+    "entrance": (
+        "__main__",
+        "api",
+        "app",
+        "cli",
+        "doctor",
+        "health",
+        "openapi",
+        "reference",
+        "serve",
+    ),
     "features": (
         "areas",
         "casework",

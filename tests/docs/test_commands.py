@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import typer.main
+from typer.exceptions import TyperException
 
 from server.cli import add_commands, app
 from tests.docs.conftest import Demonstration
@@ -40,25 +41,28 @@ def _command_line() -> Any:
 
 
 def _invocations(text: str) -> Iterator[list[str]]:
-    """The words after every `jingwei` that is a command of its own in a shell line."""
+    """The words after every `jingwei` that starts a command of a shell line."""
     for line in text.replace("\\\n", " ").splitlines():
         for part in re.split(r"&&|\|\||[|;]|\$\(", line.split(" # ")[0]):
-            found = re.search(r"(?:^|\s|/)jingwei((?:\s+\S+)*)\s*$", part.rstrip(") "))
-            if found and not re.search(r"(podman|git|createdb|dropdb|systemctl)", part):
-                yield shlex.split(found[1])
+            if found := re.match(r"\s*(?:\S*/)?jingwei(?:\s+(.*?))?\)*\s*$", part):
+                yield shlex.split(found[1] or "")
 
 
 def _fault(arguments: list[str]) -> str | None:
-    command = _command_line()
-    words = list(arguments)
-    while words and hasattr(command, "commands"):
-        name = words.pop(0)
+    """Why the command line would refuse these words, or None."""
+    command, words = _command_line(), list(arguments)
+    while hasattr(command, "commands"):
+        name = words.pop(0) if words else ""
         if name not in command.commands:
             return f"no command {name}"
         command = command.commands[name]
-    known = {option for each in command.params for option in each.opts} | {"--help"}
-    strange = [word for word in words if word.startswith("--") and word not in known]
-    return f"no option {strange[0]}" if strange else None
+    try:
+        context = command.make_context(command.name, words)
+    except TyperException as error:
+        # The reader's own file is not here.
+        return None if str(error).endswith("does not exist.") else str(error)
+    context.close()
+    return None
 
 
 @pytest.mark.parametrize("page", READ)
