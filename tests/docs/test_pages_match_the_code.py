@@ -1,6 +1,7 @@
 """Pages that speak about the code say what the code says."""
 
 import json
+import re
 
 import pytest
 
@@ -8,7 +9,7 @@ from sync.exchange import SyncReply
 from sync.outcome import Code, Outcome
 from sync.wire import decode_reply, decode_request
 from tests.docs.pages import blocks, read
-from tests.style.sources import ROOT
+from tests.style.sources import PRODUCT, ROOT, modules
 from tools.reference import PAGES
 
 
@@ -42,3 +43,12 @@ def test_every_decision_is_listed() -> None:
     numbered = {path.name for path in folder.glob("0*.md")}
     listed = {name for name in numbered if f"({name})" in read("docs/decisions/README.md")}
     assert listed == numbered
+
+
+def test_the_glossary_names_what_is_in_the_code() -> None:
+    today = read("docs/glossary.md").split("<!-- glossary:", 1)[1].split("\n## ", 1)[0]
+    rows = [line.split("|")[2] for line in today.splitlines() if line.startswith("| ")][1:]
+    names = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    sources = " ".join(module.text for module in modules(*PRODUCT))
+    assert names
+    assert [name for name in sorted(names) if not re.search(rf"\b{name}\b", sources)] == []
