@@ -23,6 +23,7 @@ from server.imports.shapes import read_features
 from server.imports.writing import Options, Progress, silent
 from server.migrations import migrate
 from server.replication.submit import Console
+from server.settings import Settings
 
 LOGIN = "import"
 KINDS = ("areas", "grids", "dwellings", "households", "residents", "classes")
@@ -109,7 +110,7 @@ def run_import(database: str, request: ImportRequest) -> ImportReport:
         migrate(database)
 
     async def once() -> ImportReport:
-        store = open_store(database)
+        store = open_store(database, allow_unsafe=Settings().allow_unsafe)
         try:
             return await import_into(store, request)
         finally:

@@ -1,0 +1,134 @@
+"""What the demo asks the store directly, in plain SQL that shares nothing with the server's.
+
+The checks of the promises must not trust the code they check, so they read the tables by
+themselves; both databases understand every statement here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, inspect, text
+
+MARK = "made by jingwei demo"
+FOREIGN_TABLES = frozenset({"spatial_ref_sys"})
+KINDS_BY_COUNT = "SELECT kind, count(*) FROM record GROUP BY kind ORDER BY kind"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """One record: `truth` is the merged record, `hash` is of what phones get."""
+
+    kind: str
+    rev: int
+    hash: str
+    bucket: str
+    truth: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mutated:
+    """One mutation as the store has it."""
+
+    record: str
+    kind: str
+    outcome: str
+    rev: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenConflict:
+    """A conflict that waits for a person."""
+
+    record: str
+    kind: str
+    field: str
+    choices: str
+    live: str
+
+
+def has_tables(db: Connection) -> bool:
+    """Say whether there is anything in the database besides what PostGIS brings."""
+    return not set(inspect(db).get_table_names()) <= FOREIGN_TABLES
+
+
+def is_marked(db: Connection) -> bool:
+    """Say whether an earlier run of the demo made this store."""
+    if not inspect(db).has_table("counter"):
+        return False
+    found = db.execute(text("SELECT value FROM counter WHERE name = :name"), {"name": MARK})
+    return found.scalar() is not None
+
+
+def mark(db: Connection) -> None:
+    """Note in the store that the demo made it, so that another run may replace it."""
+    statement = text("INSERT INTO counter (name, value) VALUES (:name, 1)")
+    db.execute(statement, {"name": MARK})
+
+
+def records_by_kind(db: Connection) -> dict[str, int]:
+    """How many records of each kind are stored."""
+    return {row[0]: int(row[1]) for row in db.execute(text(KINDS_BY_COUNT))}
+
+
+def records(db: Connection) -> dict[str, Stored]:
+    """Every record by id."""
+    rows = db.execute(text("SELECT id, kind, rev, hash, bucket, truth FROM record"))
+    return {
+        str(row[0]): Stored(kind=row[1], rev=row[2], hash=row[3], bucket=row[4], truth=row[5])
+        for row in rows
+    }
+
+
+def mutations_of(db: Connection, device: str) -> dict[int, list[Mutated]]:
+    """Every stored mutation of a device by n; more than one in a list would be a fault."""
+    rows = db.execute(
+        text(
+            "SELECT n, record_id, kind, outcome, rev, body FROM mutation"
+            " WHERE CAST(device_id AS TEXT) = :device ORDER BY n"
+        ),
+        {"device": device},
+    )
+    found: dict[int, list[Mutated]] = {}
+    for row in rows:
+        each = Mutated(
+            record=str(row[1]), kind=row[2], outcome=row[3], rev=row[4] or 0, body=bytes(row[5])
+        )
+        found.setdefault(int(row[0]), []).append(each)
+    return found
+
+
+def outcomes(db: Connection) -> Mapping[str, int]:
+    """Mutations of phones by outcome."""
+    rows = db.execute(
+        text(
+            "SELECT outcome, count(*) FROM mutation JOIN device ON device.id = device_id"
+            " WHERE NOT device.console GROUP BY outcome ORDER BY outcome"
+        )
+    )
+    return {row[0]: int(row[1]) for row in rows}
+
+
+def conflicts_open(db: Connection) -> list[OpenConflict]:
+    """Conflicts that wait for a person, by record and field."""
+    rows = db.execute(
+        text(
+            "SELECT record_id, kind, field, choices, live FROM conflict"
+            " WHERE status = 'open' ORDER BY kind, field, record_id"
+        )
+    )
+    return [
+        OpenConflict(record=str(row[0]), kind=row[1], field=row[2], choices=row[3], live=row[4])
+        for row in rows
+    ]
+
+
+def quality_counts(db: Connection) -> dict[str, int]:
+    """Phones' mutations by how exact their corrected time is."""
+    rows = db.execute(
+        text(
+            "SELECT quality, count(*) FROM mutation JOIN device ON device.id = device_id"
+            " WHERE NOT device.console GROUP BY quality ORDER BY quality"
+        )
+    )
+    return {row[0]: int(row[1]) for row in rows}
