@@ -2,14 +2,30 @@
 
 from fastapi import APIRouter
 
+from server.areas.endpoints import router as areas
+from server.casework.endpoints import router as casework
+from server.casework.step_endpoints import router as casework_steps
+from server.conflicts.endpoints import router as conflicts
+from server.grids.endpoints import router as grids
 from server.health import router as health
+from server.households.endpoints import router as households
 from server.identity.endpoints import router as identity
+from server.layers.endpoints import router as layers
 from server.reference import router as reference
 from server.replication.endpoints import router as replication
+from server.web.endpoints import router as web
 
 ROUTERS: tuple[APIRouter, ...] = (
     health,
     reference,
     identity,
     replication,
+    areas,
+    grids,
+    households,
+    casework,
+    casework_steps,
+    conflicts,
+    layers,
+    web,
 )
