@@ -64,11 +64,14 @@ class DeviceState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
-    """One mutation and what became of it. `field` names what `code` is about, never a value."""
+    """One mutation and what became of it. `field` names what `code` is about, never a value.
+
+    `record` and `kind` are None when a malformed body did not name them readably.
+    """
 
     n: int
-    record: str
-    kind: str
+    record: str | None
+    kind: str | None
     outcome: Outcome
     code: Code | None
     field: str | None
@@ -92,10 +95,10 @@ class Known:
     """
 
     device: DeviceState
-    settled: Mapping[int, Settled] = field(default=EMPTY)
-    records: Mapping[str, Record] = field(default=EMPTY)
-    authority: Mapping[str, tuple[Interval, ...]] = field(default=EMPTY)
-    located: Mapping[int, Located] = field(default=EMPTY)
+    settled: Mapping[int, Settled] = field(default_factory=lambda: EMPTY)
+    records: Mapping[str, Record] = field(default_factory=lambda: EMPTY)
+    authority: Mapping[str, tuple[Interval, ...]] = field(default_factory=lambda: EMPTY)
+    located: Mapping[int, Located] = field(default_factory=lambda: EMPTY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

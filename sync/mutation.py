@@ -70,11 +70,11 @@ class Mutation:
     base: int
     body: bytes
     clock: ClockReading | None = None
-    set: Mapping[str, Any] = field(default=EMPTY)
-    add: Mapping[str, tuple[str, ...]] = field(default=EMPTY)
-    remove: Mapping[str, tuple[str, ...]] = field(default=EMPTY)
+    set: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
+    add: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: EMPTY)
+    remove: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: EMPTY)
     act: str | None = None
-    args: Mapping[str, Any] = field(default=EMPTY)
+    args: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
     position: Position | None = None
     actor: str | None = None
     group: str | None = None

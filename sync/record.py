@@ -77,7 +77,7 @@ class Status:
     device: str
     n: int
     quality: Quality = Quality.EXACT
-    reached: Mapping[str, Credit] = field(default=EMPTY)
+    reached: Mapping[str, Credit] = field(default_factory=lambda: EMPTY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,8 +92,8 @@ class Record:
     kind: str
     bucket: str
     rev: int
-    fields: Mapping[str, Cell] = field(default=EMPTY)
-    sets: Mapping[str, Mapping[str, Cell]] = field(default=EMPTY)
+    fields: Mapping[str, Cell] = field(default_factory=lambda: EMPTY)
+    sets: Mapping[str, Mapping[str, Cell]] = field(default_factory=lambda: EMPTY)
     status: Status | None = None
     run_device: str = ""
     run_from: int = 0

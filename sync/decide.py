@@ -1,0 +1,295 @@
+"""One mutation is decided: what becomes of it, and of the records it touches."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from sync.check import check
+from sync.claims import claim_task
+from sync.decisions import decide_act
+from sync.facts import (
+    bucket_of_new,
+    bucket_under,
+    derived_values,
+    grid_bucket,
+    new_record,
+    parent_of,
+)
+from sync.kinds import KINDS, Home, Kind
+from sync.lifecycle import INCIDENT, RESOLVE, TASK, acts_of, begin
+from sync.merge import ELEMENT, Rule, Stamp, accept, contested_values, shown
+from sync.mutation import EMPTY, Mutation
+from sync.outcome import Code, Outcome
+from sync.record import Cell, Record
+from sync.sheet import Deed, Sheet, Verdict, met_nobody
+from sync.state import live_value, rules_of
+
+_REPORT = "report"
+_REQUIRED: Final = {
+    kind.name: tuple(name for name, each in kind.fields.items() if each.required)
+    for kind in KINDS.values()
+}
+_LOCKED: Final = {
+    (kind.name, console): frozenset(
+        name
+        for name, each in kind.fields.items()
+        if each.immutable or (name == "grid" and not console)
+    )
+    for kind in KINDS.values()
+    for console in (False, True)
+}
+
+
+def decide(sheet: Sheet, deed: Deed) -> Verdict:
+    """Decide one mutation; its effects are on `sheet` afterwards.
+
+    The rules, in this order: what is wrong by itself is `invalid`; what needs a person is
+    `held`; a fact that exists already or an act without effect is `recorded`; the rest merges.
+    """
+    mutation = deed.mutation
+    record = sheet.get(mutation.record)
+    rev = 0 if record is None else record.rev
+    fault = check(mutation, console=deed.author.console)
+    if fault is not None:
+        return _invalid(fault.code, fault.field, rev)
+    if mutation.actor is not None and mutation.actor != deed.author.account:
+        return _held(Code.UNKNOWN_ACTOR, rev, field="actor")
+    if record is not None:
+        return _change(sheet, record, deed)
+    if mutation.base > 0 or mutation.act is not None:
+        return _held(Code.UNKNOWN_RECORD, 0)
+    return _create(sheet, KINDS[mutation.kind], deed)
+
+
+def _invalid(code: Code, field: str, rev: int) -> Verdict:
+    return Verdict(outcome=Outcome.INVALID, code=code, field=field, rev=rev)
+
+
+def _held(code: Code, rev: int, *, field: str | None = None) -> Verdict:
+    return Verdict(outcome=Outcome.HELD, code=code, field=field, rev=rev)
+
+
+def _recorded(code: Code, rev: int) -> Verdict:
+    return Verdict(outcome=Outcome.RECORDED, code=code, rev=rev)
+
+
+def _change(sheet: Sheet, record: Record, deed: Deed) -> Verdict:
+    mutation = deed.mutation
+    if record.kind != mutation.kind:
+        return _invalid(Code.KIND_MISMATCH, "kind", record.rev)
+    if mutation.act is None and KINDS[record.kind].create_only:
+        return _recorded(Code.ALREADY_EXISTS, record.rev)
+    if mutation.base > record.rev:
+        return _held(Code.BASE_FROM_FUTURE, record.rev)
+    if mutation.act is None:
+        return _edit(sheet, record, deed)
+    return _act(sheet, record, deed, mutation.act)
+
+
+def _act(sheet: Sheet, record: Record, deed: Deed, name: str) -> Verdict:
+    if name == RESOLVE:
+        return _resolve(sheet, record, deed)
+    if record.status is None:
+        return _recorded(Code.WRONG_STATE, record.rev)
+    if acts_of(record.kind)[name].claims is None:
+        return decide_act(sheet, record, record.status, deed)
+    return claim_task(sheet, record, record.status, deed)
+
+
+def _resolve(sheet: Sheet, record: Record, deed: Deed) -> Verdict:
+    """Choose the value of a contested field; what was contested stays in the history."""
+    mutation = deed.mutation
+    name, value = mutation.args["field"], mutation.args["value"]
+    field = KINDS[record.kind].fields.get(name)
+    if field is None:
+        return _invalid(Code.UNKNOWN_FIELD, "field", record.rev)
+    if field.required if value is None else field.type.fault(value) is not None:
+        return _invalid(Code.BAD_VALUE, "value", record.rev)
+    rule = rules_of(record.kind)[name]
+    cell = record.fields.get(name)
+    if cell is None or not contested_values(cell, rule):
+        if live_value(record, name) == value:
+            return Verdict(outcome=Outcome.UNCHANGED, rev=record.rev)
+        return _recorded(Code.WRONG_STATE, record.rev)
+    stamp = deed.stamp(rev=record.rev + 1, base=mutation.base, decisive=True)
+    cells = {name: accept(cell, value, stamp, rule) or cell}
+    return _merged(sheet, record, deed, cells=cells)
+
+
+def _edit(sheet: Sheet, record: Record, deed: Deed) -> Verdict:
+    mutation = deed.mutation
+    values: Mapping[str, Any] = mutation.set
+    locked = _LOCKED[record.kind, deed.author.console]
+    if not locked.isdisjoint(values):
+        for name in sorted(locked & values.keys()):
+            if values[name] != live_value(record, name):
+                return _invalid(Code.IMMUTABLE_FIELD, name, record.rev)
+        values = {name: each for name, each in values.items() if name not in locked}
+    if not deed.may_write(record.bucket):
+        return _held(Code.NOT_IN_SCOPE, record.rev)
+    grid = values.get("grid")
+    if grid is not None and sheet.of_kind(grid, "grid") is None:
+        return _held(Code.UNKNOWN_PARENT, record.rev, field="grid")
+    stamp = deed.stamp(rev=record.rev + 1, base=mutation.base)
+    cells = _cells(record, values, stamp)
+    sets = _elements(record, mutation, stamp)
+    if not cells and not sets:
+        return Verdict(outcome=Outcome.UNCHANGED, rev=record.rev)
+    return _merged(sheet, record, deed, cells=cells, sets=sets)
+
+
+def _cells(record: Record, values: Mapping[str, Any], stamp: Stamp) -> dict[str, Cell]:
+    """The fields that a mutation changes."""
+    rules = rules_of(record.kind)
+    changed: dict[str, Cell] = {}
+    for name, value in values.items():
+        cell = accept(record.fields.get(name), value, stamp, rules[name])
+        if cell is not None:
+            changed[name] = cell
+    return changed
+
+
+def _elements(record: Record, mutation: Mutation, stamp: Stamp) -> dict[str, dict[str, Cell]]:
+    """The elements of set fields that a mutation changes."""
+    changed: dict[str, dict[str, Cell]] = {}
+    for wanted, present in ((mutation.add, True), (mutation.remove, False)):
+        for name, values in wanted.items():
+            known: Mapping[str, Cell] = record.sets.get(name, EMPTY)
+            for each in values:
+                cell = accept(known.get(each), present, stamp, ELEMENT)
+                if cell is not None:
+                    changed.setdefault(name, {})[each] = cell
+    return changed
+
+
+def _merged(
+    sheet: Sheet,
+    record: Record,
+    deed: Deed,
+    *,
+    cells: Mapping[str, Cell],
+    sets: Mapping[str, Mapping[str, Cell]] = EMPTY,
+) -> Verdict:
+    """Write the merged cells and say how they met what was there."""
+    base = deed.mutation.base
+    rules = rules_of(record.kind)
+    after = sheet.revise(
+        record,
+        deed,
+        cells=cells,
+        sets=_joined(record.sets, sets) if sets else None,
+        bucket=_bucket_after(record, cells, rules),
+    )
+    for name in sorted(cells):
+        if contested_values(cells[name], rules[name]):
+            return Verdict(
+                outcome=Outcome.CONFLICT, code=Code.VALUES_DIFFER, field=name, rev=after.rev
+            )
+    if base == record.rev:
+        return Verdict(outcome=Outcome.APPLIED, rev=after.rev)
+    if _looks_the_same(record, cells, sets, rules):
+        return Verdict(outcome=Outcome.UNCHANGED, rev=after.rev)
+    alone = met_nobody(record, base, deed.author.device)
+    return Verdict(outcome=Outcome.APPLIED if alone else Outcome.MERGED, rev=after.rev)
+
+
+def _joined(
+    known: Mapping[str, Mapping[str, Cell]], changed: Mapping[str, Mapping[str, Cell]]
+) -> dict[str, Mapping[str, Cell]]:
+    joined = dict(known)
+    for name, elements in changed.items():
+        joined[name] = {**known.get(name, EMPTY), **elements}
+    return joined
+
+
+def _bucket_after(
+    record: Record, cells: Mapping[str, Cell], rules: Mapping[str, Rule]
+) -> str | None:
+    """The bucket a record moves to when its grid was set, None if it stays."""
+    if "grid" not in cells or KINDS[record.kind].home is not Home.GRID:
+        return None
+    grid = shown(cells["grid"], rules["grid"])
+    return None if grid is None else grid_bucket(grid)
+
+
+def _looks_the_same(
+    record: Record,
+    cells: Mapping[str, Cell],
+    sets: Mapping[str, Mapping[str, Cell]],
+    rules: Mapping[str, Rule],
+) -> bool:
+    """Say whether people see what they saw before; the new cells hold no conflict."""
+    for name, cell in cells.items():
+        before = record.fields.get(name)
+        if before is None or contested_values(before, rules[name]):
+            return False
+        if shown(before, rules[name]) != shown(cell, rules[name]):
+            return False
+    return all(
+        _same_element(record.sets.get(name, EMPTY).get(key), cell)
+        for name, elements in sets.items()
+        for key, cell in elements.items()
+    )
+
+
+def _same_element(before: Cell | None, after: Cell) -> bool:
+    return before is not None and shown(before, ELEMENT) == shown(after, ELEMENT)
+
+
+def _create(sheet: Sheet, kind: Kind, deed: Deed) -> Verdict:
+    given = deed.mutation.set
+    if kind.name == TASK:
+        return _invalid(Code.NOT_ALLOWED, "kind", 0)
+    for name in _REQUIRED[kind.name]:
+        if given.get(name) is None:
+            return _invalid(Code.MISSING_FIELD, name, 0)
+    if kind.parents and "grid" in given and not deed.author.console:
+        return _invalid(Code.IMMUTABLE_FIELD, "grid", 0)
+    bucket, missing = _place_new(sheet, kind, deed)
+    if bucket is None:
+        return _held(Code.UNKNOWN_PARENT, 0, field=missing)
+    if not kind.create_only and not deed.may_write(bucket):
+        return _held(Code.NOT_IN_SCOPE, 0)
+    _write_new(sheet, kind, deed, bucket=bucket)
+    return Verdict(outcome=Outcome.APPLIED, rev=1)
+
+
+def _place_new(sheet: Sheet, kind: Kind, deed: Deed) -> tuple[str | None, str]:
+    """The bucket of a new record; None, and the field to blame, if what it names is unknown."""
+    named = parent_of(sheet, kind, deed)
+    if named is None:
+        return bucket_of_new(sheet, kind, deed), "grid"
+    field, parent = named
+    return None if parent is None else bucket_under(parent, deed), field
+
+
+def _write_new(sheet: Sheet, kind: Kind, deed: Deed, *, bucket: str) -> None:
+    mutation = deed.mutation
+    values = {**mutation.set, **derived_values(kind, deed)}
+    if kind.home is Home.GRID:
+        values.pop("grid", None)
+    if kind.name == _REPORT:
+        values["incident"] = _incident_of(sheet, values, deed, bucket=bucket)
+    status = begin("reported", deed.credit) if kind.name == INCIDENT else None
+    sheet.create(
+        new_record(
+            deed,
+            kind.name,
+            mutation.record,
+            values,
+            bucket=bucket,
+            sets=mutation.add,
+            status=status,
+        )
+    )
+
+
+def _incident_of(sheet: Sheet, values: Mapping[str, Any], deed: Deed, *, bucket: str) -> str:
+    """Return the incident a report belongs to: the known one it names, else a new one."""
+    named = sheet.of_kind(values.get("incident"), INCIDENT)
+    if named is not None:
+        return named.id
+    record_id = sheet.unused_id(deed.mutation.record, INCIDENT)
+    said = {**values, "summary": values.get("text")}
+    status = begin("reported", deed.credit)
+    sheet.create(new_record(deed, INCIDENT, record_id, said, bucket=bucket, status=status))
+    return record_id

@@ -1,0 +1,171 @@
+"""The records one mutation works on, and the facts of the act itself.
+
+A `Sheet` lies over the records known so far: reads fall through, writes stay on it until the
+mutation is decided, so a mutation that fails half-way leaves no trace.
+"""
+
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sync.ids import derived_id
+from sync.known import Author, Interval, Located
+from sync.lifecycle import TERMINAL
+from sync.merge import Stamp, accept
+from sync.mutation import EMPTY, Mutation, Quality
+from sync.outcome import Code, Outcome
+from sync.record import Cell, Credit, Record, Status
+from sync.state import rules_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deed:
+    """What an author asks for, when by the server's clock, and where: judged once, on arrival.
+
+    `granted` is a judgement of authority made earlier; None means that it is made now.
+    """
+
+    author: Author
+    mutation: Mutation
+    at_ms: int
+    quality: Quality
+    located: Located | None = None
+    authority: Mapping[str, tuple[Interval, ...]] = field(default_factory=lambda: EMPTY)
+    granted: bool | None = None
+
+    @property
+    def credit(self) -> Credit:
+        """The act as something that can be credited."""
+        return Credit(
+            at_ms=self.at_ms,
+            by=self.author.account,
+            device=self.author.device,
+            n=self.mutation.n,
+            quality=self.quality,
+        )
+
+    def stamp(self, *, rev: int, base: int, decisive: bool = False) -> Stamp:
+        """The act as the author of a value at revision `rev`."""
+        author = self.author
+        return Stamp(
+            rev=rev,
+            base=base,
+            device=author.device,
+            n=self.mutation.n,
+            at_ms=self.at_ms,
+            console=author.console,
+            decisive=decisive,
+        )
+
+    def may_write(self, bucket: str) -> bool:
+        """Say whether the author's assignments covered a bucket when the act took place."""
+        if self.granted is not None:
+            return self.granted
+        if self.author.console or bucket == self.author.home_bucket:
+            return True
+        return any(
+            each.lo_ms <= self.at_ms and (each.hi_ms is None or self.at_ms < each.hi_ms)
+            for each in self.authority.get(bucket, ())
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What one mutation became, and the revision its record has now (0 = there is none)."""
+
+    outcome: Outcome
+    rev: int
+    code: Code | None = None
+    field: str | None = None
+
+
+class Sheet:
+    """Records as one mutation sees and changes them."""
+
+    __slots__ = ("changed", "known")
+
+    def __init__(self, known: Mapping[str, Record]) -> None:
+        self.known = known
+        self.changed: dict[str, Record] = {}
+
+    def get(self, record_id: str | None) -> Record | None:
+        """Return a record as it is now, None if there is none."""
+        if record_id is None:
+            return None
+        return self.changed.get(record_id) or self.known.get(record_id)
+
+    def of_kind(self, record_id: str | None, kind: str) -> Record | None:
+        """Return a record if it is of `kind`, else None."""
+        record = self.get(record_id)
+        return record if record is not None and record.kind == kind else None
+
+    def unused_id(self, *parts: str | int) -> str:
+        """Return the derived id of `parts`, or of its first variant that is not taken."""
+        return unused_id(self, *parts)
+
+    def __contains__(self, record_id: object) -> bool:
+        return record_id in self.changed or record_id in self.known
+
+    def create(self, record: Record) -> None:
+        """Add a new record."""
+        self.changed[record.id] = record
+
+    def revise(  # noqa: PLR0913 - the parts of a record, by name
+        self,
+        record: Record,
+        deed: Deed,
+        *,
+        values: Mapping[str, Any] = EMPTY,
+        cells: Mapping[str, Cell] = EMPTY,
+        sets: Mapping[str, Mapping[str, Cell]] | None = None,
+        status: Status | None = None,
+        bucket: str | None = None,
+    ) -> Record:
+        """Write the next revision of a record; call it once for each record and mutation.
+
+        `values` are written by rule: with knowledge of everything that is there. `cells` are
+        already merged.
+        """
+        rev = record.rev + 1
+        fields = {**record.fields, **cells}
+        if values:
+            rules = rules_of(record.kind)
+            stamp = deed.stamp(rev=rev, base=record.rev)
+            for name, value in values.items():
+                cell = accept(record.fields.get(name), value, stamp, rules[name])
+                if cell is not None:
+                    fields[name] = cell
+        device = deed.author.device
+        revised = Record(
+            id=record.id,
+            kind=record.kind,
+            bucket=record.bucket if bucket is None else bucket,
+            rev=rev,
+            fields=fields,
+            sets=record.sets if sets is None else sets,
+            status=record.status if status is None else status,
+            run_device=device,
+            run_from=record.run_from if record.run_device == device else record.rev,
+        )
+        self.changed[record.id] = revised
+        return revised
+
+
+def unused_id(taken: Container[str], *parts: str | int) -> str:
+    """Return the derived id of `parts`, or of its first variant that is not in `taken`."""
+    found = derived_id(*parts)
+    variant = 0
+    while found in taken:
+        variant += 1
+        found = derived_id(*parts, variant)
+    return found
+
+
+def met_nobody(record: Record, base: int, device: str) -> bool:
+    """Say whether every revision after `base` was made by `device` itself."""
+    return base == record.rev or (record.run_device == device and base >= record.run_from)
+
+
+def is_over(record: Record) -> bool:
+    """Say whether the life cycle of a record has ended (it may be reopened)."""
+    return record.status is not None and record.status.state in TERMINAL[record.kind]
