@@ -37,7 +37,7 @@ MEDIA_TYPES = frozenset(
 )
 THREAD_FROM_BYTES = 128 * 1024
 SYNC_PATH = "/v1/sync"
-BULK_PATHS = ("/v1/imports", "/v1/grids:validate", "/v1/grids/validate", "/v1/validate")
+BULK_PATHS = ("/v1/geojson:validate", "/v1/grids:import")
 _CHARSET = re.compile(r'\s*charset\s*=\s*"?utf-?8"?\s*', re.IGNORECASE)
 
 

@@ -4,29 +4,33 @@ import asyncio
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Depends, Query, Response
 
 from server.areas.queries import narrowed, scope_of
 from server.deps import JsonBody, Now, StoreDep
+from server.grids.importing import check_degrees, import_grids_for
 from server.grids.queries import grid_in, grids_in
 from server.grids.reading import grid_features, located_in
 from server.grids.schemas import (
     GridParameters,
+    ImportParameters,
     LocatedBody,
     LocatedList,
     LocateRequest,
     ValidationBody,
 )
 from server.grids.validation import validate_geojson
-from server.identity.access import CurrentPrincipal
+from server.identity.access import CurrentPrincipal, require
+from server.identity.principal import Principal, Role
 from server.layers.bounds import parse_bbox
 from server.layers.features import MEDIA_TYPE, collection_text
 from server.paging import decode_cursor, paged
 from server.preconditions import etag_of
-from server.problems import InvalidBody, InvalidParameter, NotFound, problems
+from server.problems import Forbidden, InvalidBody, InvalidParameter, NotFound, problems
 from server.recordids import PathId
 
 router = APIRouter(prefix="/v1", tags=["grids"])
+Admin = Annotated[Principal, Depends(require(Role.ADMIN))]
 _GEOJSON: dict[str, Any] = {
     "content": {MEDIA_TYPE: {"schema": {"type": "object"}}},
     "description": "GeoJSON (RFC 7946), WGS 84, longitude first.",
@@ -114,3 +118,24 @@ async def validate(*, document: JsonBody, principal: CurrentPrincipal) -> Valida
     """Check a GeoJSON document (RFC 7946 and OGC validity); nothing is stored or repaired."""
     del principal
     return await asyncio.to_thread(validate_geojson, document)
+
+
+@router.post(
+    "/grids:import",
+    responses=problems(Forbidden, InvalidBody, InvalidParameter),
+    openapi_extra=_ANY_GEOJSON,
+)
+async def import_grid_collection(
+    *,
+    parameters: Annotated[ImportParameters, Query()],
+    document: JsonBody,
+    principal: Admin,
+    store: StoreDep,
+) -> dict[str, Any]:
+    """Import grids from a FeatureCollection with the properties code, name and community.
+
+    Every shape is checked alone and with its neighbours; if one is refused nothing is written.
+    With `dry_run` nothing is written either way and the report says what would happen.
+    """
+    check_degrees(parameters.crs)
+    return await import_grids_for(store, principal, document, dry_run=parameters.dry_run)

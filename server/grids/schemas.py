@@ -2,10 +2,11 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from server.fieldrules import Body
 from server.layers.bounds import BBOX_CHARS_MAX
+from server.layers.systems import CRS_CHARS_MAX
 from server.paging import PageParameters
 
 AREA_CHARS_MAX = 60
@@ -38,6 +39,19 @@ class GridParameters(PageParameters):
     )
     area: str | None = Field(
         None, max_length=AREA_CHARS_MAX, description="Code or id of an area; all below it."
+    )
+
+
+class ImportParameters(BaseModel):
+    """How to import grids."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    dry_run: bool = Field(default=False, description="Check and report only.")
+    crs: str | None = Field(
+        None,
+        max_length=CRS_CHARS_MAX,
+        description="What the sender believes; only WGS 84 or CGCS2000 degrees will do.",
     )
 
 

@@ -200,7 +200,7 @@ def test_each_path_has_its_rule() -> None:
     limits = Limits()
     assert body_rule("/v1/sync", limits).limit_bytes == limits.sync_bytes
     assert body_rule("/v1/sync/records", limits).limit_bytes == limits.json_bytes
-    assert body_rule("/v1/grids:validate", limits).limit_bytes == limits.geojson_bytes
+    assert body_rule("/v1/grids:import", limits).limit_bytes == limits.geojson_bytes
     assert body_rule("/v1/incidents", limits).limit_bytes == limits.json_bytes
 
 
