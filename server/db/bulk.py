@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 import shapely
+from shapely.geometry.base import BaseGeometry
 from sqlalchemy import (
     ARRAY,
     BigInteger,
@@ -44,6 +45,7 @@ _POSTGRES_TYPES: Final = (
 )
 
 Rows = Sequence[Mapping[str, Any]]
+Encoder = Callable[[list[Any]], list[Any]]
 
 
 def among(
@@ -98,10 +100,11 @@ def _write(
     columns = tuple(rows[0])
     if db.dialect.name == "postgresql":
         shape = _postgres_shape(table, columns, key, update)
-        values = _columnwise(shape, columns, ordered)
-        return db.exec_driver_sql(shape.sql, values).rowcount
+        arrays = _columnwise(shape, columns, ordered, _wkb_of_all)
+        return db.exec_driver_sql(shape.sql, arrays).rowcount
     shape = _sqlite_shape(table, columns, key, update)
-    return db.exec_driver_sql(shape.sql, _rowwise(shape, columns, ordered)).rowcount
+    arrays = _columnwise(shape, columns, ordered, gpkgblob.encode_all)
+    return db.exec_driver_sql(shape.sql, list(zip(*arrays, strict=True))).rowcount
 
 
 def _in_key_order(rows: Rows, key: tuple[str, ...]) -> Rows:
@@ -113,32 +116,19 @@ def _in_key_order(rows: Rows, key: tuple[str, ...]) -> Rows:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Shape:
-    """SQL for one set of columns; `encoders` by column position, for those that need one."""
+    """SQL for one set of columns; `geometries` are the positions that hold geometries."""
 
     sql: str
-    encoders: tuple[tuple[int, Callable[[Any], Any]], ...]
+    geometries: tuple[int, ...]
 
 
-def _columnwise(shape: _Shape, columns: tuple[str, ...], rows: Rows) -> tuple[Any, ...]:
+def _columnwise(
+    shape: _Shape, columns: tuple[str, ...], rows: Rows, encode_all: Encoder
+) -> tuple[list[Any], ...]:
     values = [[row[name] for row in rows] for name in columns]
-    for position, encode in shape.encoders:
-        values[position] = [None if each is None else encode(each) for each in values[position]]
+    for position in shape.geometries:
+        values[position] = encode_all(values[position])
     return tuple(values)
-
-
-def _rowwise(shape: _Shape, columns: tuple[str, ...], rows: Rows) -> list[tuple[Any, ...]]:
-    if not shape.encoders:
-        return [tuple(row[name] for name in columns) for row in rows]
-    encoders = {columns[position]: encode for position, encode in shape.encoders}
-    return [
-        tuple(
-            encoders[name](row[name])
-            if name in encoders and row[name] is not None
-            else row[name]
-            for name in columns
-        )
-        for row in rows
-    ]
 
 
 @lru_cache(maxsize=_SHAPES_CACHED)
@@ -161,10 +151,7 @@ def _postgres_shape(
         f"INSERT INTO {_name(table.name)} ({listed}) SELECT {', '.join(picked)} "  # noqa: S608
         f"FROM unnest({', '.join(arrays)}) AS given({listed})"
     )
-    encoders = tuple(
-        (place, _wkb) for place, kind in enumerate(kinds) if isinstance(kind, Geometry4326)
-    )
-    return _Shape(sql=sql + _on_conflict(key, update), encoders=encoders)
+    return _Shape(sql=sql + _on_conflict(key, update), geometries=_geometries(table, columns))
 
 
 @lru_cache(maxsize=_SHAPES_CACHED)
@@ -177,12 +164,12 @@ def _sqlite_shape(
     marks = ", ".join("?" * len(columns))
     listed = ", ".join(_quoted(columns))
     sql = f"INSERT INTO {_name(table.name)} ({listed}) VALUES ({marks})"  # noqa: S608
-    encoders = tuple(
-        (place, gpkgblob.encode)
-        for place, name in enumerate(columns)
-        if isinstance(table.c[name].type, Geometry4326)
-    )
-    return _Shape(sql=sql + _on_conflict(key, update), encoders=encoders)
+    return _Shape(sql=sql + _on_conflict(key, update), geometries=_geometries(table, columns))
+
+
+def _geometries(table: Table, columns: tuple[str, ...]) -> tuple[int, ...]:
+    kinds = [table.c[name].type for name in columns]
+    return tuple(place for place, kind in enumerate(kinds) if isinstance(kind, Geometry4326))
 
 
 def _on_conflict(key: tuple[str, ...], update: tuple[str, ...] | None) -> str:
@@ -209,6 +196,6 @@ def _name(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _wkb(geometry: Any) -> bytes:
-    wkb: bytes = shapely.to_wkb(geometry, output_dimension=2)
-    return wkb
+def _wkb_of_all(geometries: Sequence[BaseGeometry | None]) -> list[bytes | None]:
+    encoded: list[bytes | None] = shapely.to_wkb(list(geometries), output_dimension=2).tolist()
+    return encoded

@@ -6,6 +6,7 @@ envelope, except for empty geometries, which carry none.
 """
 
 import struct
+from collections.abc import Sequence
 from typing import Final
 
 import shapely
@@ -26,6 +27,17 @@ def encode(geometry: BaseGeometry) -> bytes:
     """Return the GeoPackage binary of a two-dimensional geometry in longitude and latitude."""
     wkb: bytes = shapely.to_wkb(geometry, output_dimension=2, byte_order=1)
     return from_wkb(wkb, None if geometry.is_empty else geometry.bounds)
+
+
+def encode_all(geometries: Sequence[BaseGeometry | None]) -> list[bytes | None]:
+    """Return `encode` of each geometry, None for None; much faster than one by one."""
+    bodies = shapely.to_wkb(list(geometries), output_dimension=2, byte_order=1)
+    bounds = shapely.bounds(list(geometries)).tolist()
+    empty = shapely.is_empty(list(geometries))
+    return [
+        None if body is None else from_wkb(body, None if bare else box)
+        for body, bare, box in zip(bodies, empty, bounds, strict=True)
+    ]
 
 
 def from_wkb(wkb: bytes, bounds: Envelope | None) -> bytes:

@@ -30,7 +30,7 @@ POOL_PER_CORE: Final = 2
 _STATEMENTS_CACHED: Final = 512
 _LOG = logging.getLogger("jingwei.store")
 _SAFE_SETTINGS: Final = ("fsync", "full_page_writes", "synchronous_commit")
-NO_CONNECTION: Final = (DBAPIError, asyncpg.PostgresError, TimeoutError, OSError)
+_NO_CONNECTION: Final = (DBAPIError, asyncpg.PostgresError, TimeoutError, OSError)
 _REFUSED_CLASSES: Final = frozenset({"28", "3D"})
 _STALE_PLAN: Final = AsyncAdapt_asyncpg_dbapi.InvalidCachedStatementError
 _LOST_RACE: Final = frozenset({"40001", "40P01"})
@@ -100,12 +100,7 @@ class PostgresStore(Store):
             await _given_back(db)
 
     async def _connected(self, engine: AsyncEngine) -> AsyncConnection:
-        try:
-            db = await engine.connect()
-        except PoolTimeout as error:
-            raise StoreBusy("pool") from error
-        except NO_CONNECTION as error:
-            raise not_connected(error) from error
+        db = await connected(engine)
         if not self._checked:
             await self._refuse_unsafe(db)
         return db
@@ -181,8 +176,21 @@ async def _closed(db: AsyncConnection) -> None:
         await db.close()
 
 
-def not_connected(error: Exception) -> StoreBusy:
-    """Return what a failed attempt to connect means, and log why; it never holds a password."""
+async def connected(engine: AsyncEngine) -> AsyncConnection:
+    """Return an open connection; the caller closes it.
+
+    Raises:
+        StoreBusy: if there is none to have; the log says why, without the password.
+    """
+    try:
+        return await engine.connect()
+    except PoolTimeout as error:
+        raise StoreBusy("pool") from error
+    except _NO_CONNECTION as error:
+        raise _not_connected(error) from error
+
+
+def _not_connected(error: Exception) -> StoreBusy:
     state = str(getattr(getattr(error, "orig", error), "sqlstate", None) or "")
     reason = "refused" if state[:2] in _REFUSED_CLASSES else "unreachable"
     _LOG.warning("no connection to PostgreSQL: %s %s", type(error).__name__, state)
@@ -192,10 +200,10 @@ def not_connected(error: Exception) -> StoreBusy:
 def _translated(error: DBAPIError) -> Exception:
     """Return what the caller shall see; anything that is not about load stays as it is."""
     if error.connection_invalidated or isinstance(error.orig, _STALE_PLAN):
-        return LostRace("connection")
+        return LostRace("unreachable")
     state = str(getattr(error.orig, "sqlstate", None) or "")
     if state in _LOST_RACE:
-        return LostRace(state)
+        return LostRace("contended")
     reason = _BUSY_STATES.get(state) or _BUSY_CLASSES.get(state[:2])
     return error if reason is None else StoreBusy(reason)
 

@@ -1,8 +1,8 @@
 """SQL functions a GeoPackage needs, registered on every SQLite connection.
 
 The R-tree triggers call `ST_MinX` … `ST_IsEmpty` (GeoPackage annex F.3); the others serve
-`server.db.spatial` and have names of ours, because GeoAlchemy2 rewrites the `ST_` names it knows
-into SpatiaLite's on this dialect. All take GeoPackage binary.
+`server.db.spatial` and have names of ours, because GeoAlchemy2 rewrites the `ST_` names it
+knows into SpatiaLite's on this dialect. All take GeoPackage binary.
 """
 
 import sqlite3

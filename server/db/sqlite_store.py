@@ -21,7 +21,7 @@ from typing_extensions import override
 from server.db.sqlfunctions import register_functions
 from server.db.store import LostRace, Store, StoreBusy, T, Work, sqlite_path, touched_by
 
-BUSY_MS: Final = 2_000
+BUSY_MS: Final = 1_000
 QUEUE_MAX: Final = 64
 READERS_MAX: Final = 4
 _STATEMENTS_CACHED: Final = 256

@@ -12,7 +12,7 @@ import asyncio
 import logging
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -48,7 +48,11 @@ class RetryTransaction(Exception):  # noqa: N818 - asks for another attempt, is 
 
 
 class LostRace(Exception):  # noqa: N818 - internal signal between a store and the retry loop
-    """The database gave the transaction up in favour of another one; nothing was stored."""
+    """The transaction could not run beside another one; nothing was stored."""
+
+    def __init__(self, reason: str = "contended") -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 class Store(ABC):
@@ -71,17 +75,10 @@ class Store(ABC):
         Raises:
             StoreBusy: if the database is locked, full, unreachable or too contended.
         """
-        for attempt in range(1, ATTEMPTS_MAX + 1):
-            try:
-                answer, touched = await self._write_once(work, timeout_ms)
-            except (RetryTransaction, LostRace):
-                if attempt < ATTEMPTS_MAX:
-                    await asyncio.sleep(_RETRY_PAUSE_S * 2**attempt)
-                continue
-            if touched:
-                self._tell(touched)
-            return answer
-        raise StoreBusy("contended")
+        answer, touched = await _attempted(lambda: self._write_once(work, timeout_ms))
+        if touched:
+            self._tell(touched)
+        return answer
 
     async def read(self, work: Work[T], *, timeout_ms: int | None = None) -> T:
         """Run `work` in a read-only transaction that sees one snapshot, and return its answer.
@@ -89,13 +86,7 @@ class Store(ABC):
         Raises:
             StoreBusy: as for `write`.
         """
-        for attempt in range(1, ATTEMPTS_MAX + 1):
-            try:
-                return await self._read_once(work, timeout_ms)
-            except LostRace:
-                if attempt < ATTEMPTS_MAX:
-                    await asyncio.sleep(_RETRY_PAUSE_S * 2**attempt)
-        raise StoreBusy("contended")
+        return await _attempted(lambda: self._read_once(work, timeout_ms))
 
     def on_commit(self, listener: Listener) -> None:
         """Call `listener` with the buckets named by `touch`, after each commit that named any.
@@ -123,6 +114,21 @@ class Store(ABC):
                 listener(touched)
             except Exception:  # noqa: BLE001 - stored already: a broken wake-up costs time, never data
                 _LOG.exception("a commit listener failed")
+
+
+async def _attempted(once: Callable[[], Awaitable[T]]) -> T:
+    """Run `once` until it does not lose a race, with growing pauses, `ATTEMPTS_MAX` times."""
+    reason = "contended"
+    for attempt in range(1, ATTEMPTS_MAX + 1):
+        try:
+            return await once()
+        except RetryTransaction:
+            reason = "contended"
+        except LostRace as lost:
+            reason = lost.reason
+        if attempt < ATTEMPTS_MAX:
+            await asyncio.sleep(_RETRY_PAUSE_S * 2**attempt)
+    raise StoreBusy(reason)
 
 
 def open_store(url: str = "", *, pool: int | None = None, allow_unsafe: bool = False) -> Store:

@@ -18,7 +18,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, insert, select
 
 from server.clock import new_id, now_ms
-from server.db.postgres_store import NO_CONNECTION, not_connected, postgres_engine
+from server.db.postgres_store import connected, postgres_engine
 from server.db.sqlite_store import sqlite_engine
 from server.db.store import normalised
 from server.db.tables import Incarnation
@@ -74,10 +74,7 @@ def _migrate_sqlite(url: URL, revision: str) -> None:
 async def _migrate_postgres(url: URL, revision: str) -> None:
     engine = postgres_engine(url, pool=1, statement_ms=_STATEMENT_MS)
     try:
-        try:
-            db = await engine.connect()
-        except NO_CONNECTION as error:
-            raise not_connected(error) from error
+        db = await connected(engine)
         try:
             async with db.begin():
                 await db.run_sync(_step, revision)

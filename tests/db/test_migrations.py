@@ -59,10 +59,14 @@ def test_every_check_is_in_the_database_under_its_name(database_url: str) -> Non
     def named(db: Connection) -> set[str]:
         seen = inspect(db)
         tables = METADATA.tables
-        return {each["name"] for table in tables for each in seen.get_check_constraints(table)}
+        return {
+            str(each["name"]) for table in tables for each in seen.get_check_constraints(table)
+        }
 
     wanted = {
-        f"ck_{table.name}_{each.name}" if not str(each.name).startswith("ck_") else str(each.name)
+        f"ck_{table.name}_{each.name}"
+        if not str(each.name).startswith("ck_")
+        else str(each.name)
         for table in METADATA.tables.values()
         for each in table.constraints
         if isinstance(each, CheckConstraint)

@@ -78,7 +78,10 @@ async def test_intersects_is_exact_where_the_box_is_not(town: Store) -> None:
         return sorted(db.execute(select(alias.c.code).where(where)).scalars())
 
     expected = [
-        f"G{10 * x + y}" for x in range(10) for y in range(10) if cell(x, y).intersects(triangle)
+        f"G{10 * x + y}"
+        for x in range(10)
+        for y in range(10)
+        if cell(x, y).intersects(triangle)
     ]
     assert await town.read(work) == sorted(expected)
     assert 1 < len(expected) < 16
@@ -124,7 +127,10 @@ def test_other_writers_may_leave_out_the_envelope() -> None:
     assert gpkgblob.decode(big).equals(box(1, 2, 3, 4))
 
 
-@given(st.binary(max_size=60), st.sampled_from([b"", b"XX", b"GP\x00", b"GP\x00\x03", b"GP\x00\x0f"]))
+@given(
+    st.binary(max_size=60),
+    st.sampled_from([b"", b"XX", b"GP\x00", b"GP\x00\x03", b"GP\x00\x0f"]),
+)
 def test_foreign_bytes_are_told_apart_from_geometries(tail: bytes, start: bytes) -> None:
     try:
         geometry = gpkgblob.decode(start + tail)
