@@ -200,7 +200,7 @@ async def test_two_phones_editing_one_field_keep_both_values(
     listed = await client.get("/v1/conflicts", headers=bearer(world.tokens["dispatcher"]))
     assert listed.status_code == 200, listed.text
     (conflict,) = listed.json()["items"]
-    assert {each["value"] for each in conflict["choices"]} == {"12", "21"}
+    assert {each["value"] for each in conflict["values"]} == {"12", "21"}
 
 
 async def test_bucket_is_left_when_the_assignment_ends_and_outbox_facts_still_count(
