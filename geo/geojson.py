@@ -309,10 +309,11 @@ class _Reader:
     def _positions(self, raw: object, pointer: str, *, least: int) -> list[Pair]:
         members = array(raw, pointer, "coordinates-shape")
         self._count(len(members), pointer)
-        if len(members) < least:
+        positions = [self._position(each, pointer, at) for at, each in enumerate(members)]
+        if len(positions) < least:
             text = f"At least {least} positions are needed"
             raise GeoError(pointer, "too-few-positions", text)
-        return [self._position(each, pointer, index) for index, each in enumerate(members)]
+        return positions
 
     def _count(self, vertices: int, pointer: str) -> None:
         self._vertices += vertices

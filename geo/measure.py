@@ -20,7 +20,7 @@ def area_m2(geometry: BaseGeometry) -> float:
     """Return the area of a polygon or multipolygon in m2, whatever its ring order.
 
     Holes are taken out. Anything without an interior has area 0. Parts up to `_SMALL_DEGREES`
-    are measured on the plane that touches the ellipsoid at their centre (right to 1e-6 of the
+    are measured on the plane that touches the ellipsoid at their centre (right to 1e-5 of the
     area, however small), larger ones as geodesic polygons.
     """
     parts = shapely.get_parts(geometry)
