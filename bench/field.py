@@ -151,13 +151,17 @@ def clock(wall_ms: int, uptime_ms: int) -> dict[str, Any]:
 
 
 def batch(phone: BenchPhone, *, first_n: int, size: int, now: int) -> dict[str, Any]:
-    """A request of `size` one-field edits of different households, numbered from `first_n`."""
+    """A request of `size` one-field edits of different households, numbered from `first_n`.
+
+    The base is what the phone would have seen: its own earlier edits come back with each reply.
+    """
+    homes = phone.households
     mutations = [
         {
             "n": n,
-            "record": phone.households[n % len(phone.households)],
+            "record": homes[(n - 1) % len(homes)],
             "kind": "household",
-            "base": 1,
+            "base": 1 + (n - 1) // len(homes),
             "clock": clock(now, 1_000_000 + n),
             "set": {"contact_phone": f"{phone.phone.device[-4:]}-{n:06}"},
         }
