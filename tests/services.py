@@ -21,6 +21,7 @@ from typing import Any, Final
 import asyncpg
 
 INSTALL_HINT: Final = "run `bash tools/install-test-services.sh` (as root) or `make services`"
+DEBIAN_PROGRAMS: Final = Path("/usr/lib/postgresql")
 START_S: Final = 30.0
 STOP_S: Final = 20.0
 _WATCHED: Final = (
@@ -227,9 +228,7 @@ class Redis:
 
 def postgres_programs() -> Path:
     """The folder of the newest installed PostgreSQL server programs."""
-    found = sorted(
-        Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda each: int(each.parts[-3])
-    )
+    found = sorted(DEBIAN_PROGRAMS.glob("*/bin/initdb"), key=lambda each: float(each.parts[-3]))
     if found:
         return found[-1].parent
     on_path = shutil.which("initdb")

@@ -35,8 +35,9 @@ if [ ! -e "$policy" ]; then
   trap 'rm -f "$policy"' EXIT
 fi
 apt-get update -qq
+version="$(apt-cache depends postgresql | sed -n 's/.*Depends: postgresql-\([0-9][0-9]*\)$/\1/p')"
 apt-get install -y -qq --no-install-recommends \
-  postgresql 'postgresql-*-postgis-3$' redis-server gdal-bin
+  "postgresql-$version" "postgresql-$version-postgis-3" redis-server gdal-bin
 
 left="$(missing)"
 [ -z "$left" ] || { echo "Still missing after the installation: $left" >&2; exit 1; }

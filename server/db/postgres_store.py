@@ -19,7 +19,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from typing_extensions import override
 
-from server.db.store import LostRace, Store, StoreBusy, T, Work, touched_by
+from server.db.transaction import LostRace, Store, StoreBusy, T, Work, touched_by
 
 STATEMENT_MS: Final = 5_000
 LOCK_MS: Final = 2_000

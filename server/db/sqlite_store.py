@@ -18,8 +18,9 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from typing_extensions import override
 
+from server.db.address import sqlite_path
 from server.db.sqlfunctions import register_functions
-from server.db.store import LostRace, Store, StoreBusy, T, Work, sqlite_path, touched_by
+from server.db.transaction import LostRace, Store, StoreBusy, T, Work, touched_by
 
 BUSY_MS: Final = 1_000
 QUEUE_MAX: Final = 64
@@ -89,7 +90,7 @@ def sqlite_engine(
     The driver's own transaction control (it begins late and never for SELECT) is switched off:
     SQLAlchemy's begin event sends `begin`, its commit and rollback end the transaction.
     """
-    sqlite_path(url).parent.mkdir(parents=True, exist_ok=True)
+    sqlite_path(url).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     engine = create_engine(
         url,
         pool_size=pool_size,

@@ -18,9 +18,9 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, insert, select
 
 from server.clock import new_id, now_ms
+from server.db.address import normalised
 from server.db.postgres_store import connected, postgres_engine
 from server.db.sqlite_store import sqlite_engine
-from server.db.store import normalised
 from server.db.tables import Incarnation
 
 _STATEMENT_MS: Final = 600_000
