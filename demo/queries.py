@@ -4,7 +4,6 @@ The checks of the promises must not trust the code they check, so they read the 
 themselves; both databases understand every statement here.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, inspect, text
@@ -16,12 +15,12 @@ KINDS_BY_COUNT = "SELECT kind, count(*) FROM record GROUP BY kind ORDER BY kind"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
-    """One record: `truth` is the merged record, `hash` is of what phones get."""
+    """One record: `truth` is the merged record, `body` the bytes a phone gets."""
 
     kind: str
     rev: int
-    hash: str
     bucket: str
+    body: bytes
     truth: str
 
 
@@ -29,11 +28,15 @@ class Stored:
 class Mutated:
     """One mutation as the store has it."""
 
+    device: str
+    n: int
     record: str
     kind: str
     outcome: str
     rev: int
+    base: int
     body: bytes
+    console: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,40 +76,37 @@ def records_by_kind(db: Connection) -> dict[str, int]:
 
 def records(db: Connection) -> dict[str, Stored]:
     """Every record by id."""
-    rows = db.execute(text("SELECT id, kind, rev, hash, bucket, truth FROM record"))
+    rows = db.execute(text("SELECT id, kind, rev, bucket, body, truth FROM record"))
     return {
-        str(row[0]): Stored(kind=row[1], rev=row[2], hash=row[3], bucket=row[4], truth=row[5])
+        str(row[0]): Stored(
+            kind=row[1], rev=row[2], bucket=row[3], body=bytes(row[4]), truth=row[5]
+        )
         for row in rows
     }
 
 
-def mutations_of(db: Connection, device: str) -> dict[int, list[Mutated]]:
-    """Every stored mutation of a device by n; more than one in a list would be a fault."""
+def mutations(db: Connection) -> list[Mutated]:
+    """Every stored mutation, by device and n."""
     rows = db.execute(
         text(
-            "SELECT n, record_id, kind, outcome, rev, body FROM mutation"
-            " WHERE CAST(device_id AS TEXT) = :device ORDER BY n"
-        ),
-        {"device": device},
-    )
-    found: dict[int, list[Mutated]] = {}
-    for row in rows:
-        each = Mutated(
-            record=str(row[1]), kind=row[2], outcome=row[3], rev=row[4] or 0, body=bytes(row[5])
-        )
-        found.setdefault(int(row[0]), []).append(each)
-    return found
-
-
-def outcomes(db: Connection) -> Mapping[str, int]:
-    """Mutations of phones by outcome."""
-    rows = db.execute(
-        text(
-            "SELECT outcome, count(*) FROM mutation JOIN device ON device.id = device_id"
-            " WHERE NOT device.console GROUP BY outcome ORDER BY outcome"
+            "SELECT device_id, n, record_id, kind, outcome, rev, base, body, device.console"
+            " FROM mutation JOIN device ON device.id = device_id ORDER BY device_id, n"
         )
     )
-    return {row[0]: int(row[1]) for row in rows}
+    return [
+        Mutated(
+            device=str(row[0]),
+            n=int(row[1]),
+            record=str(row[2]),
+            kind=row[3],
+            outcome=row[4],
+            rev=row[5] or 0,
+            base=row[6],
+            body=bytes(row[7]),
+            console=bool(row[8]),
+        )
+        for row in rows
+    ]
 
 
 def conflicts_open(db: Connection) -> list[OpenConflict]:
