@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from clients.phone.store import OutboxRow, Store
@@ -22,11 +22,11 @@ class Work:
     kind: str
     base: int
     clock: ClockReading
-    set: Mapping[str, Any] = EMPTY
-    add: Mapping[str, Sequence[str]] = EMPTY
-    remove: Mapping[str, Sequence[str]] = EMPTY
+    set: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
+    add: Mapping[str, Sequence[str]] = field(default_factory=lambda: EMPTY)
+    remove: Mapping[str, Sequence[str]] = field(default_factory=lambda: EMPTY)
     act: str | None = None
-    args: Mapping[str, Any] = EMPTY
+    args: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
     position: Position | None = None
     creates: bool = False
 

@@ -52,7 +52,7 @@ class Rounds:
             failure = self._round(tally)
             if failure is not None:
                 return tally.report(failure=failure, wait_s=self.due_in_s(), up_to_date=False)
-            if not tally.progress or self._done(tally):
+            if self._done(tally) or not tally.progress:
                 break
         return tally.report(
             failure=None, wait_s=self.due_in_s(), up_to_date=self.is_up_to_date()
@@ -82,6 +82,7 @@ class Rounds:
         for bucket in again:
             self._store.rewind(bucket)
         tally.fetched_again |= set(again)
+        tally.progress |= bool(again)
         return not again
 
     def _round(self, tally: Tally) -> Failure | None:

@@ -85,6 +85,7 @@ class ModelServer:
         self.devices: dict[str, Device] = {}
         self.assignments: dict[str, dict[str, list[Interval]]] = {}
         self.journal: list[Entry] = []
+        self.next_sync_s = 0
         self._leases = 0
         self.enrol(DISPATCHER, CONSOLE)
 
@@ -119,18 +120,31 @@ class ModelServer:
     def decide(self, **members: object) -> Settled:
         """Let the dispatcher's console ask for one change."""
         console = self.devices[CONSOLE]
-        mutation = sealed(
-            Mutation(n=console.state.settled_through + 1, body=b"", **members)  # type: ignore[arg-type] # the caller names the members
-        )
+        mutation = sealed(Mutation(n=console.state.settled_through + 1, body=b"", **members))
         return self._push(CONSOLE, [mutation], None).answers[0]
 
     def backup(self) -> "ModelServer":
         """Return a copy of everything as it is now."""
-        return copy.deepcopy(self)
+        kept = copy.copy(self)
+        kept.records = dict(self.records)
+        kept.buckets = {
+            name: Bucket(seq=each.seq, rows=dict(each.rows), exits=dict(each.exits))
+            for name, each in self.buckets.items()
+        }
+        kept.devices = {
+            name: replace(each, settled=dict(each.settled))
+            for name, each in self.devices.items()
+        }
+        kept.assignments = {
+            account: {grid: list(spans) for grid, spans in held.items()}
+            for account, held in self.assignments.items()
+        }
+        kept.journal = []
+        return kept
 
     def restored(self, lost: "ModelServer") -> "ModelServer":
         """Return this backup as the server that follows on `lost`, under a new incarnation."""
-        again = copy.deepcopy(self)
+        again = self.backup()
         again.incarnation = lost.incarnation + 1
         again.now_ms = lost.now_ms
         again._leases = lost._leases
@@ -160,7 +174,7 @@ class ModelServer:
             outcomes=tuple(_wire(each) for each in plan.answers if _is_told(each)),
             enter=enter,
             leave=leave,
-            next_sync_s=0,
+            next_sync_s=self.next_sync_s,
         )
         return assemble_reply(
             reply_head(head), list(self._pages(allowed, cursors, request.max_bytes or 2**20))

@@ -1,7 +1,9 @@
 """The model server behind HTTP: what a phone's client sees of it."""
 
 import gzip
+import itertools
 import json
+from collections.abc import Callable
 
 import httpx
 from typing_extensions import override
@@ -16,10 +18,18 @@ class ModelTransport(httpx.BaseTransport):
 
     A worker's token is the account's id, a device's token is the device's id. `server` may be
     replaced while phones hold on to this transport, as a restore replaces a database.
+    `check_reply` sees the server, the device and each reply at the moment it is given.
     """
 
-    def __init__(self, server: ModelServer) -> None:
+    def __init__(
+        self,
+        server: ModelServer,
+        *,
+        check_reply: Callable[[ModelServer, str, bytes], None] = lambda *_: None,
+    ) -> None:
         self.server = server
+        self.check_reply = check_reply
+        self._numbers = itertools.count(1)
         self.seen: list[tuple[str, bytes, bytes]] = []
 
     @override
@@ -33,7 +43,7 @@ class ModelTransport(httpx.BaseTransport):
         return self._sync(token, content)
 
     def _enrol(self, account: str) -> httpx.Response:
-        device = f"{account[:-12]}{len(self.server.devices):012x}"
+        device = f"{account[:-12]}{next(self._numbers):012x}"
         self.server.enrol(account, device)
         return httpx.Response(201, json={"id": device, "token": device})
 
@@ -48,10 +58,11 @@ class ModelTransport(httpx.BaseTransport):
             return _problem(426, "upgrade-required")
         except ProtocolError:
             return _problem(400, "malformed-body")
+        self.check_reply(self.server, device, reply)
         self.seen.append((device, content, reply))
         return httpx.Response(
             200,
-            content=gzip.compress(reply, mtime=0),
+            stream=httpx.ByteStream(gzip.compress(reply, mtime=0)),
             headers={"content-encoding": "gzip", "content-type": "application/json"},
         )
 
