@@ -13,6 +13,7 @@ import typer.main
 import yaml
 from pydantic_settings import BaseSettings
 
+from server.cli import add_commands
 from server.cli import app as command_line
 from server.problems import describe_problems
 from server.settings import Limits, Settings
@@ -157,6 +158,7 @@ def _command_parts(command: Any, path: str) -> Iterator[str]:
 
 def command_line_page() -> str:
     """Return the page of every command and option."""
+    add_commands()
     root = typer.main.get_command(command_line)
     intro = "`jingwei --help`, and `--help` after any command, say the same in the terminal."
     return _page("Command line", intro, list(_command_parts(root, "jingwei")))

@@ -45,7 +45,9 @@ def test_names_of_operations_are_unique() -> None:
 
 @pytest.mark.parametrize("name", CALLS)
 def test_every_call_says_what_it_does(name: str) -> None:
-    assert len(CALLS[name].get("description", "")) >= 20
+    said = CALLS[name].get("description", "")
+    assert len(said.split()) >= 3
+    assert said.endswith(".")
 
 
 @pytest.mark.parametrize("name", CALLS)
