@@ -17,10 +17,9 @@ from sync.codec import decode_record
 from sync.ids import derived_id
 from sync.record import Cell, Record
 
-CHANGED = frozenset({"applied", "merged", "conflict"})
-EFFECTIVE = CHANGED | {"unchanged"}
-PLAIN_KINDS = frozenset({"household", "resident", "visit", "note", "report"})
-"""Kinds whose revision counts nothing but mutations of the record itself."""
+EFFECTIVE = frozenset({"applied", "merged", "conflict", "unchanged"})
+PLAIN_KINDS = frozenset({"household", "resident", "visit", "report"})
+"""Kinds whose revision moves only by mutations of the record itself, each to a new number."""
 
 _CLAIM = "claim"
 
@@ -120,16 +119,34 @@ class Ledger:
         """Each value must be live, kept in a conflict, or replaced by one who had seen it."""
         record = self._record(row.record)
         for name, value in body.get("set", {}).items():
-            if not _holds(record.fields.get(name), value) and not self._replaced(row, name):
+            cell = record.fields.get(name)
+            if not (_holds(cell, value) or self._moot(row, name, value)):
                 return f"the value of {name} is gone"
         for word, present in (("add", True), ("remove", False)):
             for name, elements in body.get(word, {}).items():
                 cells = record.sets.get(name, {})
-                for element in elements:
-                    kept = _holds(cells.get(element), present)
-                    if not kept and not self._replaced(row, name):
-                        return f"an element of {name} is gone"
+                kept = all(_holds(cells.get(each), present) for each in elements)
+                if not kept and not self._replaced(row, name):
+                    return f"an element of {name} is gone"
         return None
+
+    def _moot(self, row: Mutated, name: str, value: Any) -> bool:
+        """Say whether a value need not be there any more, or never asked for anything."""
+        return self._replaced(row, name) or self._restates(row, name, value)
+
+    def _restates(self, row: Mutated, name: str, value: Any) -> bool:
+        """Say whether the author only repeated a value that stood when the author looked."""
+        known = [
+            each
+            for each in self.by_record[row.record]
+            if each.outcome in EFFECTIVE
+            and _touches(each, name)
+            and (each.rev <= row.base or (each.device == row.device and each.n < row.n))
+        ]
+        return any(
+            _value(each, name) == value and not any(_saw(later, each) for later in known)
+            for each in known
+        )
 
     def _record(self, record_id: str) -> Record:
         if record_id not in self._decoded:
@@ -140,12 +157,10 @@ class Ledger:
         return self._decoded[record_id]
 
     def _replaced(self, row: Mutated, name: str) -> bool:
-        """Say whether a later author changed the field, knowing this mutation's revision."""
+        """Say whether a later author changed the field, having seen this value there."""
         return any(
-            _touches(later, name)
-            and (later.base >= row.rev or (later.device == row.device and later.n > row.n))
+            later.outcome in EFFECTIVE and _touches(later, name) and _saw(later, row)
             for later in self.by_record[row.record]
-            if later is not row and later.outcome in EFFECTIVE
         )
 
     def twice(self) -> list[str]:
@@ -155,10 +170,10 @@ class Ledger:
         ]
         for record_id, stored in self.records.items():
             if stored.kind in PLAIN_KINDS:
-                asked = sum(m.outcome in CHANGED for m in self.by_record.get(record_id, ()))
-                found += [f"a {stored.kind} changed once too often"] * max(
-                    0, stored.rev - asked
-                )
+                rows = self.by_record.get(record_id, ())
+                asked = len({each.rev for each in rows if each.outcome in EFFECTIVE})
+                again = max(0, stored.rev - asked)
+                found += [f"a {stored.kind} changed once too often"] * again
         return found + self._surplus(_CLAIM) + self._surplus("incident")
 
     def _surplus(self, kind: str) -> list[str]:
@@ -176,6 +191,19 @@ def _holds(cell: Cell | None, value: Any) -> bool:
     if cell is None:
         return False
     return any(head.value == value for head in (*cell.heads, *cell.kept))
+
+
+def _saw(later: Mutated, row: Mutated) -> bool:
+    """Say whether the author of `later` knew what `row` had done."""
+    own = later.device == row.device and later.n > row.n
+    return later is not row and (own or later.base >= row.rev)
+
+
+def _value(row: Mutated, name: str) -> Any:
+    body = json.loads(row.body)
+    if body.get("act") == "resolve":
+        return body["args"].get("value")
+    return body.get("set", {}).get(name)
 
 
 def _touches(row: Mutated, name: str) -> bool:

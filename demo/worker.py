@@ -59,7 +59,8 @@ class Worker:
         self.plan = plan
         self.traffic = Traffic()
         self._chance = SeededChance(seed, "worker", plan.login)
-        self._shared = SeededChance(seed, "pair", min(plan.index, plan.partner or plan.index))
+        pair = plan.index if plan.partner is None else min(plan.index, plan.partner)
+        self._shared = SeededChance(seed, "pair", pair)
         self.clock = WorldClock(
             world,
             error_ms=clock_trouble(plan.index).error_ms,
