@@ -10,6 +10,7 @@ Between WGS 84 and CGCS2000 nothing is converted: the difference is centimetres 
 and no published transformation exists.
 """
 
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
@@ -31,11 +32,20 @@ MARGIN_DEGREES: Final = 1.5
 # The longest description of a system that is read at all.
 DECLARED_CHARS_MAX: Final = 10_000
 
+# Forms a description may have: authority and code, its URN, or WKT. The library knows more
+# (names, parameter strings that open files), none of which a data file needs.
+_FORMS: Final = re.compile(
+    r"[A-Za-z]{2,10}:[A-Za-z0-9]{1,10}"
+    r"|urn:ogc:def:crs:[A-Za-z]{2,10}:[0-9.]{0,10}:[A-Za-z0-9]{1,10}"
+    r"|\s*(?:GEOGCS|PROJCS|GEOGCRS|GEODCRS|PROJCRS|BOUNDCRS|COMPD_CS|COMPOUNDCRS)\s*\[.*",
+    re.DOTALL,
+)
+
 Bounds = tuple[float, float, float, float]
 
 
 def find_crs(declared: str | int | None, pointer: str = "/crs") -> CRS:
-    """Return the reference system a file declares: an EPSG number, `EPSG:4547`, or WKT.
+    """Return the system a file declares: an EPSG number, `EPSG:4547`, its URN, or WKT.
 
     WKT without an authority (shapefiles) is matched against the register.
 
@@ -52,6 +62,9 @@ def find_crs(declared: str | int | None, pointer: str = "/crs") -> CRS:
 def _lookup(declared: str | int, pointer: str) -> CRS:
     if isinstance(declared, str) and len(declared) > DECLARED_CHARS_MAX:
         raise GeoError(pointer, "unknown-crs", "The description is too long")
+    if isinstance(declared, str) and not _FORMS.fullmatch(declared):
+        text = "A system is named like EPSG:4490, or described in WKT"
+        raise GeoError(pointer, "unknown-crs", text)
     try:
         found = CRS.from_user_input(declared)
     except CRSError:

@@ -3,6 +3,8 @@
 import csv
 import gzip
 import json
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,14 +32,20 @@ def shared_json(*parts: str) -> Any:
     return json.loads(shared_text(*parts))
 
 
-def shared_rows(*parts: str) -> list[dict[str, str]]:
+@cache
+def shared_rows(*parts: str) -> tuple[Mapping[str, str], ...]:
     """Return the rows of a CSV file by column name; every value is text."""
-    return list(csv.DictReader(shared_text(*parts).splitlines()))
+    return tuple(csv.DictReader(shared_text(*parts).splitlines()))
 
 
 def shared_polygons(name: str, key: str) -> dict[str, BaseGeometry]:
     """Return the polygons of a file in `grids/` by one of its properties, as they lie there."""
-    return {
-        str(each["properties"][key]): shapely.geometry.shape(each["geometry"])
-        for each in shared_json("grids", name)["features"]
-    }
+    return dict(_polygons(name, key))
+
+
+@cache
+def _polygons(name: str, key: str) -> list[tuple[str, BaseGeometry]]:
+    features = shared_json("grids", name)["features"]
+    shapes = shapely.from_geojson([json.dumps(each["geometry"]) for each in features])
+    keys = [str(each["properties"][key]) for each in features]
+    return list(zip(keys, shapes.tolist(), strict=True))
