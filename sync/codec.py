@@ -2,7 +2,7 @@
 
 Devices are written once and referred to by position. A cell with a single head and nothing
 beside it, which is nearly every cell, is one flat list whose first member is the value; a
-fuller cell is a list of three lists.
+fuller cell is a list of four lists.
 """
 
 import json
@@ -79,12 +79,13 @@ def decode_record(  # noqa: PLR0917 - the columns of a row, in their order
 
 
 def _cell_out(cell: Cell, place: Callable[[str], int]) -> list[Any]:
-    if len(cell.heads) == 1 and not cell.kept and not cell.past:
+    if len(cell.heads) == 1 and not (cell.kept or cell.past or cell.aside):
         return _head_out(cell.heads[0], place)
     return [
         [_head_out(each, place) for each in cell.heads],
         [_head_out(each, place) for each in cell.kept],
         [[each.until_rev, *_head_out(each.head, place)] for each in cell.past],
+        [_head_out(each, place) for each in cell.aside],
     ]
 
 
@@ -96,11 +97,12 @@ def _head_out(head: Head, place: Callable[[str], int]) -> list[Any]:
 def _cell_in(written: list[Any], devices: list[str]) -> Cell:
     if not written or not isinstance(written[0], list):
         return Cell(heads=(_head_in(written, devices),))
-    heads, kept, past = written
+    heads, kept, past, aside = written
     return Cell(
         heads=tuple(_head_in(each, devices) for each in heads),
         kept=tuple(_head_in(each, devices) for each in kept),
         past=tuple(Past(until_rev=each[0], head=_head_in(each[1:], devices)) for each in past),
+        aside=tuple(_head_in(each, devices) for each in aside),
     )
 
 

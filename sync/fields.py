@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 INT_LIMIT = 2**53
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f]")
 _MEDIA = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -57,7 +58,7 @@ class Text:
             return "must be text"
         if not 1 <= len(value) <= self.max_chars:
             return f"must have 1 to {self.max_chars} characters"
-        if any(ord(char) < 32 and char not in "\n\t" for char in value):
+        if _CONTROL.search(value) is not None:
             return "must not contain control characters"
         if self.pattern is not None and re.fullmatch(self.pattern, value) is None:
             return f"must match {self.pattern}"

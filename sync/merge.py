@@ -115,20 +115,46 @@ def accept(cell: Cell | None, value: Any, stamp: Stamp, rule: Rule) -> Cell | No
     """
     if cell is None:
         return None if value == rule.blank else Cell(heads=(head_of(value, stamp),))
+    only = cell.heads[0]
+    if len(cell.heads) == 1 and not cell.kept and _knew(stamp, only):
+        if value == only.value:
+            return None
+        past = _remember(cell.past, only, stamp.rev)
+        aside = tuple(each for each in cell.aside if each.device != stamp.device)
+        return Cell(heads=(head_of(value, stamp),), past=past, aside=aside)
+    return _accept_beside(cell, value, stamp, rule)
+
+
+def _accept_beside(cell: Cell, value: Any, stamp: Stamp, rule: Rule) -> Cell | None:
+    """Accept a value where somebody else's stands that the author may not know."""
     at_base = _shown_at(cell, stamp.base, rule)
     if value == _seen_by(cell, at_base, stamp) and not (
         stamp.decisive and contested_values(cell, rule)
     ):
         return None
     head = head_of(value, stamp)
-    heads = tuple(each for each in cell.heads if not _knew(stamp, each))
+    heads = (*(each for each in cell.heads if not _knew(stamp, each)), head)
     old = winner(cell.heads, rule)
-    new = winner((*heads, head), rule)
-    return Cell(
-        heads=(*heads, head),
-        kept=_kept(cell, at_base, stamp) if rule.contested else (),
-        past=cell.past if new is old else _remember(cell.past, old, stamp.rev),
-    )
+    kept = _kept(cell, at_base, stamp) if rule.contested else ()
+    past = cell.past
+    if winner(heads, rule) is not old:
+        past = _remember(past, old, stamp.rev)
+    aside = _aside(cell, stamp, {*_names(heads), *_names(kept), *_names(p.head for p in past)})
+    return Cell(heads=heads, kept=kept, past=past, aside=aside)
+
+
+def _names(heads: Iterable[Head]) -> Iterable[tuple[str, int]]:
+    return ((each.device, each.n) for each in heads)
+
+
+def _aside(cell: Cell, stamp: Stamp, found: set[tuple[str, int]]) -> tuple[Head, ...]:
+    """The newest value of each other device that is found nowhere else in the cell."""
+    lost = {
+        each.device: each
+        for each in chain(cell.aside, cell.kept, cell.heads)
+        if each.device != stamp.device and (each.device, each.n) not in found
+    }
+    return tuple(lost.values())[-PAST_MAX:]
 
 
 def _knew(stamp: Stamp, head: Head) -> bool:
@@ -158,7 +184,7 @@ def _shown_at(cell: Cell, base: int, rule: Rule) -> Any:
 def _seen_by(cell: Cell, at_base: Any, stamp: Stamp) -> Any:
     """What the author was looking at: the device's own value if it is newer than the base."""
     own: Head | None = None
-    for head in chain(cell.heads, cell.kept, (each.head for each in cell.past)):
+    for head in chain(cell.heads, cell.kept, cell.aside, (each.head for each in cell.past)):
         newer = head.device == stamp.device and head.rev > stamp.base
         if newer and (own is None or own.n < head.n):
             own = head

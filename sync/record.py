@@ -41,12 +41,14 @@ class Cell:
     `heads` normally holds one head. `kept` holds losing values that a later author replaced
     without having seen them: they stay until a person resolves the conflict (section 4).
     `past` holds what was shown before, oldest first, bounded by `sync.merge.PAST_MAX`: it says
-    what an author saw who was looking at an earlier revision.
+    what an author saw who was looking at an earlier revision. `aside` holds values that were
+    replaced without ever being shown, the newest of each device: what that device still sees.
     """
 
     heads: tuple[Head, ...] = ()
     kept: tuple[Head, ...] = ()
     past: tuple[Past, ...] = ()
+    aside: tuple[Head, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
