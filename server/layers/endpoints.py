@@ -5,7 +5,7 @@ import hashlib
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, Header, Query, Response
+from fastapi import APIRouter, Depends, Header, Path, Query, Response
 
 from geo.layers import LAYERS, Layer
 from server.areas.queries import narrowed, scope_of
@@ -21,12 +21,11 @@ from server.layers.schemas import (
     LayerBody,
     LayerFieldBody,
     LayerList,
-    LayerName,
     LayerParameters,
 )
 from server.layers.systems import ReferenceSystemError, System, find_system
 from server.paging import decode_cursor, paged
-from server.problems import Forbidden, InvalidParameter, problems
+from server.problems import Forbidden, InvalidParameter, NotFound, problems
 
 router = APIRouter(prefix="/v1/layers", tags=["layers"])
 Analyst = Annotated[Principal, Depends(require(Role.ANALYST, Role.DISPATCHER, Role.ADMIN))]
@@ -99,12 +98,12 @@ def _page_text(
 @router.get(
     "/{layer}",
     response_class=Response,
-    responses=problems(InvalidParameter, Forbidden)
+    responses=problems(InvalidParameter, Forbidden, NotFound)
     | {200: _GEOJSON, 304: {"description": "Nothing has changed since `If-None-Match`."}},
 )
 async def read_layer(
     *,
-    layer: LayerName,
+    layer: Annotated[str, Path(json_schema_extra={"enum": list(LAYERS)})],
     parameters: Annotated[LayerParameters, Query()],
     if_none_match: Annotated[str | None, Header()] = None,
     principal: Analyst,
@@ -115,6 +114,9 @@ async def read_layer(
 
     `next` and the link `next` lead to the following page; everything is inside your area.
     """
+    published = LAYERS.get(layer)
+    if published is None:
+        raise NotFound
     system = _system(parameters.crs, "crs")
     key = decode_cursor(parameters.cursor, int)
     selection = Selection(
@@ -122,7 +124,6 @@ async def read_layer(
         interval=parse_interval(parameters.datetime),
         after_fid=None if key is None else key[0],
     )
-    published = LAYERS[layer.value]
     rows = await store.read(
         lambda db: layer_rows(
             db,

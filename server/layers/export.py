@@ -88,6 +88,7 @@ def write_layer(
     """
     columns = columns_of(layer, rows)
     made = [_column(each.kind, columns[each.name], form) for each in layer.fields]
+    zones = np.full(len(rows), _UTC, dtype=np.int32)
     times = [each.name for each in layer.fields if each.kind is FieldKind.TIME]
     partial = output.with_name(f".{new_id()}.{form.value}")
     try:
@@ -103,7 +104,7 @@ def write_layer(
             crs=f"EPSG:{system.code}",
             encoding="UTF-8",
             layer_options=_options(layer, system, form),
-            gdal_tz_offsets=dict.fromkeys(times, _UTC) if form is ExportFormat.GPKG else None,
+            gdal_tz_offsets=dict.fromkeys(times, zones) if form is ExportFormat.GPKG else None,
         )
         size = partial.stat().st_size
         partial.replace(output)

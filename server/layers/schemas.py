@@ -1,7 +1,5 @@
 """Wire models of layers."""
 
-from enum import StrEnum
-
 from pydantic import BaseModel, ConfigDict, Field
 
 from server.grids.schemas import AREA_CHARS_MAX
@@ -12,14 +10,6 @@ from server.paging import Cursor
 
 FEATURES_DEFAULT = 1_000
 FEATURES_MAX = 10_000
-
-
-class LayerName(StrEnum):
-    """The layers there are."""
-
-    GRIDS = "grids"
-    INCIDENTS = "incidents"
-    TASKS = "tasks"
 
 
 class LayerParameters(BaseModel):

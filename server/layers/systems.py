@@ -117,6 +117,8 @@ def find_system(text: str) -> System:
         crs = find_crs(code)
     except GeoError as fault:
         raise ReferenceSystemError(fault.detail) from None
+    if len(crs.axis_info) != 2:
+        raise ReferenceSystemError("must be a system of two axes")
     digits = _DEGREE_DIGITS if crs.is_geographic else _METRE_DIGITS
     same = code in {WGS84, CGCS2000_DEGREES}
     return System(
