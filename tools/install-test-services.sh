@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the tests start for themselves: the PostgreSQL server, PostGIS, Redis, and the GDAL
-# programs that prove our files open elsewhere. Nothing happens when all of it is present.
+# programs and the browser that prove our files and pages open elsewhere. Nothing happens when all of it is present.
 set -euo pipefail
 
 missing() {
@@ -13,6 +13,8 @@ missing() {
     found+=(postgis)
   command -v redis-server >/dev/null || found+=(redis-server)
   command -v ogrinfo >/dev/null || found+=(gdal-bin)
+  command -v chromium >/dev/null || command -v chromium-browser >/dev/null ||
+    command -v google-chrome >/dev/null || found+=(chromium)
   echo "${found[@]:-}"
 }
 
@@ -22,7 +24,7 @@ needed="$(missing)"
 if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
   echo "The tests need these, which are not installed: $needed" >&2
   echo "On Debian or Ubuntu: sudo bash tools/install-test-services.sh" >&2
-  echo "Elsewhere install PostgreSQL 15+ with PostGIS 3.3+, Redis 7 and GDAL." >&2
+  echo "Elsewhere install PostgreSQL 15+ with PostGIS 3.3+, Redis 7, GDAL and Chromium." >&2
   exit 1
 fi
 
@@ -37,7 +39,7 @@ fi
 apt-get update -qq
 version="$(apt-cache depends postgresql | sed -n 's/.*Depends: postgresql-\([0-9][0-9]*\)$/\1/p')"
 apt-get install -y -qq --no-install-recommends \
-  "postgresql-$version" "postgresql-$version-postgis-3" redis-server gdal-bin
+  "postgresql-$version" "postgresql-$version-postgis-3" redis-server gdal-bin chromium
 
 left="$(missing)"
 [ -z "$left" ] || { echo "Still missing after the installation: $left" >&2; exit 1; }
