@@ -22,6 +22,7 @@ BACKOFF_FIRST_S = 0.1
 BACKOFF_MAX_S = 5.0
 REDIS_TIMEOUT_S = 2.0
 PING_AFTER_S = 10.0
+CANCEL_AGAIN_S = 0.05
 MESSAGE_BUCKETS_MAX = 10_000
 _AWAY = (RedisError, OSError, TimeoutError)
 _log = logging.getLogger("jingwei.notify")
@@ -127,9 +128,12 @@ class RedisWakeups(Wakeups):
 
     @override
     async def close(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        # A connection attempt of the Redis client can swallow a cancellation: ask until heard.
+        pending = set(self._tasks)
+        while pending:
+            for task in pending:
+                task.cancel()
+            _, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN_S)
         with suppress(*_AWAY):
             await self._redis.aclose()
         await super().close()
