@@ -5,6 +5,7 @@ command started. A `console` block shows commands for other machines: their name
 files are checked.
 """
 
+import json
 import re
 import shlex
 from collections.abc import Iterator
@@ -32,6 +33,13 @@ def test_every_command_of_the_page_works(page: str, demonstration: Demonstration
         script += [f"LINE={block.line}", block.text]
     done = demonstration.bash("\n".join(script))
     assert done.returncode == 0, f"{page}\n{done.stdout[-3_000:]}\n{done.stderr[-3_000:]}"
+
+
+def test_the_first_command_keeps_its_promises(demonstration: Demonstration) -> None:
+    found = json.loads((demonstration.folder / "summary.json").read_text(encoding="utf-8"))
+    broken = ("acknowledged_lost", "applied_twice", "replicas_diverged")
+    assert {name: found[name] for name in broken} == dict.fromkeys(broken, 0)
+    assert found["devices"] >= 20
 
 
 @cache
