@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests start for themselves: the PostgreSQL server, PostGIS, Redis, and the GDAL
-# programs and the browser that prove our files and pages open elsewhere. Nothing happens when all of it is present.
+# programs and the browser that prove our files and pages open elsewhere. Nothing happens when all
+# of it is present.
 set -euo pipefail
 
 missing() {

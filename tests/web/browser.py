@@ -1,4 +1,4 @@
-"""A real browser without a window: Chromium, cut off from everything but the server under test."""
+"""A real browser without a window: Chromium, cut off from all but the server under test."""
 
 import shutil
 import subprocess

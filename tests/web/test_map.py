@@ -1,4 +1,4 @@
-"""The map page in a real browser: it draws the grids and incidents, and nothing from outside."""
+"""The map page in a real browser: it draws grids and incidents, and nothing from outside."""
 
 import re
 from collections.abc import Iterator
