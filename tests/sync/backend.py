@@ -6,13 +6,14 @@ settled is remembered so that the history can be folded again.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
 from sync.canonical import canonical
 from sync.codec import decode_record, encode_record
 from sync.fold import Entry
 from sync.ids import derived_id
-from sync.mutation import ClockReading, Malformed, Mutation, Position
+from sync.mutation import ClockReading, Datum, Malformed, Mutation, Position
 from sync.outcome import Outcome
 from sync.push import (
     Author,
@@ -93,8 +94,6 @@ class Device:
 
 
 def at(lon_e7: int = 1_166_000_000, lat_e7: int = 399_000_000) -> Position:
-    from sync.mutation import Datum
-
     return Position(lon_e7=lon_e7, lat_e7=lat_e7, datum=Datum.GCJ02, accuracy_cm=800)
 
 
@@ -107,6 +106,15 @@ class Backend:
     answers: dict[tuple[str, int], Settled] = field(default_factory=dict)
     history: list[Entry] = field(default_factory=list)
     authority: Mapping[str, Any] = field(default_factory=Everywhere)
+
+    def copy(self) -> "Backend":
+        return Backend(
+            stored=dict(self.stored),
+            devices=dict(self.devices),
+            answers=dict(self.answers),
+            history=list(self.history),
+            authority=self.authority,
+        )
 
     def record(self, record_id: str) -> Record | None:
         row = self.stored.get(record_id)
@@ -125,7 +133,7 @@ class Backend:
             found |= {each.id: each for each in rows if each is not None}
         return found
 
-    def push(  # noqa: PLR0913
+    def push(
         self,
         device: Device,
         *batch: Mutation | Malformed,
@@ -249,11 +257,15 @@ def outcomes(plan: Plan) -> list[Outcome]:
 
 GRID, OTHER_GRID = uid("grid", 1), uid("grid", 2)
 DWELLING, HOUSEHOLD = uid("dwelling"), uid("household")
-CONSOLE = Device("console", console=True)
 
 
 def town() -> Backend:
     """Two grids, a dwelling in the first and a household in it."""
+    return _town().copy()
+
+
+@cache
+def _town() -> Backend:
     backend = Backend()
     office = Device("town office", console=True)
     for grid in (GRID, OTHER_GRID):
