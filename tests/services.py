@@ -226,9 +226,9 @@ class Redis:
             return connection.recv(64)
 
 
-def postgres_programs() -> Path:
-    """The folder of the newest installed PostgreSQL server programs."""
-    found = sorted(DEBIAN_PROGRAMS.glob("*/bin/initdb"), key=lambda each: float(each.parts[-3]))
+def postgres_programs(installed: Path = DEBIAN_PROGRAMS) -> Path:
+    """The folder of the newest PostgreSQL server programs, by version below `installed`."""
+    found = sorted(installed.glob("*/bin/initdb"), key=lambda each: float(each.parts[-3]))
     if found:
         return found[-1].parent
     on_path = shutil.which("initdb")

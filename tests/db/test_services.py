@@ -27,22 +27,18 @@ pytestmark = pytest.mark.db
 def test_a_missing_server_is_named_with_the_remedy(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(services, "DEBIAN_PROGRAMS", tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(services.ServiceMissing, match=r"PostgreSQL.*install-test-services"):
-        services.Postgres()
+        services.postgres_programs(tmp_path)
     with pytest.raises(services.ServiceMissing, match=r"redis-server.*install-test-services"):
         services.Redis()
 
 
-def test_the_newest_installed_server_is_taken(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_the_newest_installed_server_is_taken(tmp_path: Path) -> None:
     for version in ("9.6", "15", "17"):
         (tmp_path / version / "bin").mkdir(parents=True)
         (tmp_path / version / "bin" / "initdb").touch()
-    monkeypatch.setattr(services, "DEBIAN_PROGRAMS", tmp_path)
-    assert services.postgres_programs() == tmp_path / "17" / "bin"
+    assert services.postgres_programs(tmp_path) == tmp_path / "17" / "bin"
 
 
 def test_redis_comes_back_at_the_same_address() -> None:
