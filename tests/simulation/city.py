@@ -73,6 +73,7 @@ class City:
             self.must("grid", grid, {"code": grid[-4:], **plain})
         self.must("class", self.new_id(), {"code": "pipe", "name": "Burst pipe"})
         self.households = [self._household(GRIDS[n % 3]) for n in range(4)]
+        self.tasks = [self._case(grid, WORKERS[n]) for n, grid in enumerate(GRIDS)]
         for worker, column in HOLDINGS:
             self.server.assign(WORKERS[worker], GRIDS[column])
         self.transport = ModelTransport(self.server, check_reply=check_reply)
@@ -99,6 +100,15 @@ class City:
         self.must("dwelling", dwelling, {**place, "grid": grid})
         self.must("household", household, {"dwelling": dwelling, "door": "1"})
         return household
+
+    def _case(self, grid: str, worker: str) -> str:
+        incident, task = self.new_id(), self.new_id()
+        rev = self.must("incident", incident, {"class": "pipe", "grid": grid}).rev
+        order = {"task": task, "assignee": worker}
+        self.server.decide(
+            record=incident, kind="incident", base=rev, act="dispatch", args=order
+        )
+        return task
 
     def advance(self, span_ms: int) -> None:
         """Let time pass everywhere."""

@@ -93,6 +93,12 @@ class Community(RuleBasedStateMachine):
         if (task := self.pick(number, "task", pick)) is not None:
             self.city.handsets[number].phone.act(task, act)
 
+    @rule(number=phones, pick=picks, acts=st.lists(claims, min_size=2, max_size=3))
+    def work_through(self, number, pick, acts):
+        for act in acts:
+            self.claim(number, pick, act)
+            self.city.advance(60_000)
+
     @rule(number=phones)
     def send_nonsense(self, number):
         self.city.handsets[number].phone.create("household", set={"surprise": 1})
