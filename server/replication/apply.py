@@ -83,7 +83,7 @@ def decide_and_store(db: Connection, batch: Batch) -> Plan:
         if not touched <= heads.keys():
             heads |= queries.lock_buckets(db, touched - heads.keys())
         if _unchanged(db, gathered, plan):
-            _store(db, batch, plan, changes=_changes(plan, gathered), heads=heads)
+            _store(db, batch, plan, gathered=gathered, heads=heads)
             return plan
     raise RetryTransaction
 
@@ -131,11 +131,12 @@ def _store(
     batch: Batch,
     plan: Plan,
     *,
-    changes: Sequence[Change],
+    gathered: Gathered,
     heads: Mapping[str, BucketHead],
 ) -> None:
+    changes = _changes(plan, gathered)
     if changes:
-        numbers = area_no_of(db, {each.record.bucket for each in changes})
+        numbers = area_no_of(db, {each.record.bucket for each in changes}, gathered.stored)
         seqs = _advance_buckets(db, changes, heads)
         _save_records(db, changes, numbers, seqs)
         _save_projections(db, changes, numbers, batch.received_ms)

@@ -14,6 +14,7 @@ from server.replication import queries
 from server.replication.locating import locate_all
 from server.replication.queries import DbRow
 from sync.codec import decode_record
+from sync.fields import is_id
 from sync.mutation import Malformed, Mutation, Quality
 from sync.outcome import Code, Outcome
 from sync.push import DeviceState, Interval, Known, Located, Settled, references
@@ -32,6 +33,7 @@ class Stored:
     record: Record
     seq: int
     hash: str
+    area_no: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,23 +57,31 @@ def load_records(
     records: dict[str, Record] = {}
     asked: set[str] = set()
     for _ in range(_ROUNDS_MAX):
-        wanted = references(mutations, records) - asked
+        wanted = {each for each in references(mutations, records) if is_id(each)} - asked
         if not wanted:
             break
         asked |= wanted
         for row in queries.record_rows(db, sorted(wanted)):
             record = decode_record(row.id, row.kind, row.bucket, row.rev, row.truth)
-            stored[row.id] = Stored(record=record, seq=row.seq, hash=row.hash)
+            stored[row.id] = Stored(
+                record=record, seq=row.seq, hash=row.hash, area_no=row.area_no
+            )
             records[row.id] = record
     return stored, frozenset(asked)
 
 
-def area_no_of(db: Connection, buckets: Iterable[str]) -> dict[str, int]:
-    """Bucket to the area number its records carry: the grid's, or the owner's area, or 0."""
-    wanted = set(buckets)
+def area_no_of(
+    db: Connection, buckets: Iterable[str], stored: Mapping[str, Stored]
+) -> dict[str, int]:
+    """Bucket to the area number its records carry: the grid's, or the owner's area, or 0.
+
+    Records that are loaded already say it of their bucket; only other buckets are looked up.
+    """
+    known = {each.record.bucket: each.area_no for each in stored.values()}
+    wanted = set(buckets) - known.keys()
     grids = {each[len(_GRID) :] for each in wanted if each.startswith(_GRID)}
     numbers = queries.area_numbers(db, grids) if grids else {}
-    found: dict[str, int] = {}
+    found = {bucket: known[bucket] for bucket in buckets if bucket in known}
     for bucket in wanted:
         if bucket.startswith(_GRID):
             found[bucket] = numbers.get(bucket[len(_GRID) :], 0)
@@ -91,18 +101,18 @@ def _possible_buckets(
     buckets |= {_GRID + each.grid for each in located.values() if each.grid is not None}
     for each in batch:
         grid = each.set.get("grid") if isinstance(each, Mutation) else None
-        if isinstance(grid, str):
-            buckets.add(_GRID + grid)
+        if is_id(grid):
+            buckets.add(f"{_GRID}{grid}")
     return buckets
 
 
 def authority_of(
-    db: Connection, account: str, buckets: Iterable[str]
+    db: Connection, account: str, numbers: Mapping[str, int]
 ) -> dict[str, tuple[Interval, ...]]:
-    """When an account's assignments covered each bucket; absent = never."""
+    """When an account's assignments covered each bucket of `numbers`; absent = never."""
     assignments = queries.assignments_of(db, account)
     held: dict[str, tuple[Interval, ...]] = {}
-    for bucket, number in area_no_of(db, buckets).items():
+    for bucket, number in numbers.items():
         intervals = tuple(
             Interval(lo_ms=row.valid_from_ms, hi_ms=row.valid_to_ms)
             for row in assignments
@@ -160,7 +170,7 @@ def gather(
     authority = (
         dict.fromkeys(buckets, ALWAYS)
         if console
-        else authority_of(db, device.account_id, buckets)
+        else authority_of(db, device.account_id, area_no_of(db, buckets, stored))
     )
     known = Known(
         device=state,

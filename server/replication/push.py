@@ -6,7 +6,7 @@ again.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -87,20 +87,15 @@ async def push(
     """
     call = Call(phone=phone, request=request, received_ms=received_ms, fresh_lease=new_id())
     first, *more = _parts(request.mutations)
-    settled, device = await store.write(partial(_transact, call=call, part=first))
-    answers = list(settled)
+    contact = await store.write(partial(_transact, call=call, part=first))
+    answers = list(contact.answers)
     for part in more:
-        settled, device = await store.write(partial(_transact, call=call, part=part))
-        answers.extend(settled)
-    return Contact(
-        lease=device.lease,
-        settled_through=device.settled_through,
-        answers=tuple(answers),
-        revoked=device.status == "revoked",
-    )
+        contact = await store.write(partial(_transact, call=call, part=part))
+        answers.extend(contact.answers)
+    return replace(contact, answers=tuple(answers))
 
 
-def _transact(db: Connection, *, call: Call, part: _Part) -> tuple[tuple[Settled, ...], DbRow]:
+def _transact(db: Connection, *, call: Call, part: _Part) -> Contact:
     """One part of a request: its mutations, and what the contact changes about the device."""
     device = _locked(db, call.phone)
     values: dict[str, Any] = {}
@@ -108,8 +103,13 @@ def _transact(db: Connection, *, call: Call, part: _Part) -> tuple[tuple[Settled
         values |= rotate_lease(device, call.request.lease, call.fresh_lease)
     if part.last:
         values |= _contact_values(device, call)
-    settled = _settle(db, call, part, device=device, values=values)
-    return settled, _locked(db, call.phone)
+    settled_through, answers = _settle(db, call, part, device=device, values=values)
+    return Contact(
+        lease=values.get("lease", device.lease),
+        settled_through=settled_through,
+        answers=answers,
+        revoked=device.status == "revoked",
+    )
 
 
 def _locked(db: Connection, phone: Phone) -> DbRow:
@@ -147,10 +147,10 @@ def _contact_values(device: DbRow, call: Call) -> dict[str, Any]:
 
 def _settle(
     db: Connection, call: Call, part: _Part, *, device: DbRow, values: dict[str, Any]
-) -> tuple[Settled, ...]:
+) -> tuple[int, tuple[Settled, ...]]:
     if not part.mutations:
         save_contact(db, device.id, values)
-        return ()
+        return device.settled_through, ()
     phone = call.phone
     batch = Batch(
         device=device,
@@ -166,4 +166,5 @@ def _settle(
         received_ms=call.received_ms,
         contact=values,
     )
-    return tuple(decide_and_store(db, batch).answers)
+    plan = decide_and_store(db, batch)
+    return plan.settled_through, tuple(plan.answers)

@@ -84,9 +84,7 @@ def settled_rows(db: Connection, device_id: str, numbers: Sequence[int]) -> Sequ
     columns = MUTATION.c
     statement = (
         select(*columns)
-        .where(
-            columns.device_id == device_id, columns.n >= min(numbers), columns.n <= max(numbers)
-        )
+        .where(columns.device_id == device_id, among(db, columns.n, numbers))
         .order_by(columns.n)
     )
     return db.execute(statement).all()
@@ -159,6 +157,7 @@ def record_rows(db: Connection, record_ids: Sequence[str]) -> Sequence[DbRow]:
         columns.id,
         columns.kind,
         columns.bucket,
+        columns.area_no,
         columns.rev,
         columns.seq,
         columns.truth,
