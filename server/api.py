@@ -1,4 +1,9 @@
-"""Every router of the API, one line each. A feature joins the product here and nowhere else."""
+"""Every router of the API, one line each. A feature joins the product here and nowhere else.
+
+`OPEN` is answered without a token: health, and pages that hold no data. Whatever is in
+`ROUTERS` needs one before anything else of a request is looked at, whether its endpoints say so
+or not.
+"""
 
 from fastapi import APIRouter
 
@@ -15,9 +20,12 @@ from server.reference import router as reference
 from server.replication.endpoints import router as replication
 from server.web.endpoints import router as web
 
-ROUTERS: tuple[APIRouter, ...] = (
+OPEN: tuple[APIRouter, ...] = (
     health,
     reference,
+    web,
+)
+ROUTERS: tuple[APIRouter, ...] = (
     identity,
     replication,
     areas,
@@ -27,5 +35,4 @@ ROUTERS: tuple[APIRouter, ...] = (
     casework_steps,
     conflicts,
     layers,
-    web,
 )

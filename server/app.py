@@ -3,17 +3,18 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-from fastapi import FastAPI, Request, Response
+from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
 
-from server.api import ROUTERS
+from server.api import OPEN, ROUTERS
 from server.db.store import Store, StoreBusy, open_store
 from server.gate import Gate
+from server.identity.access import identify
 from server.migrations import is_current
 from server.notify import Wakeups, open_wakeups
 from server.openapi import describe
-from server.problem_answers import install, request_id_of
-from server.problems import DEFAULT_RESPONSES, ServiceUnavailable
+from server.problem_answers import install
+from server.problems import DEFAULT_RESPONSES
 from server.settings import Settings
 
 VERSION = "0.1.0"
@@ -44,11 +45,6 @@ async def _running(app: FastAPI) -> AsyncIterator[None]:
         await wakeups.close()
         if opened:
             await app.state.store.close()
-
-
-async def _on_busy(request: Request, error: Exception) -> Response:
-    del error
-    return ServiceUnavailable().response(request_id_of(request))
 
 
 def _operation_id(route: APIRoute) -> str:
@@ -82,11 +78,12 @@ def create_app(settings: Settings | None = None, *, store: Store | None = None) 
     app.state.wakeups = open_wakeups(settings.redis_url, deployment=settings.deployment)
     if store is not None:
         _adopt(app, store)
-    install(app)
-    app.add_exception_handler(StoreBusy, _on_busy)
+    install(app, (*OPEN, *ROUTERS))
     app.add_middleware(Gate, limits=settings.limits, hsts=settings.hsts)
-    for router in ROUTERS:
+    for router in OPEN:
         app.include_router(router)
+    for router in ROUTERS:
+        app.include_router(router, dependencies=[Depends(identify)])
     describe(app)
     return app
 

@@ -5,8 +5,9 @@ from typing import Any
 
 import yaml
 from fastapi import FastAPI
+from typing_extensions import override
 
-from server.problems import PROBLEM_SCHEMA
+from server.problems import PROBLEM_SCHEMA, Unauthenticated, problems
 
 OPEN_PATHS = frozenset({"/livez", "/readyz"})
 _BEARER = {
@@ -28,17 +29,47 @@ def describe(app: FastAPI) -> None:
         parts.setdefault("schemas", {})["Problem"] = dict(PROBLEM_SCHEMA)
         parts["securitySchemes"] = {"bearer": _BEARER}
         found["security"] = [{"bearer": []}]
-        for path in OPEN_PATHS & found["paths"].keys():
-            for call in found["paths"][path].values():
-                call["security"] = []
+        for path, calls in found["paths"].items():
+            for call in calls.values():
+                _describe_access(call, is_open=path in OPEN_PATHS)
         return found
 
     app.openapi = document  # type: ignore[method-assign]  # FastAPI's documented way
 
 
+def _describe_access(call: dict[str, Any], *, is_open: bool) -> None:
+    """Say that a call needs a token, or that it does not."""
+    if is_open:
+        call["security"] = []
+        return
+    for status, answer in problems(Unauthenticated).items():
+        call["responses"].setdefault(str(status), answer)
+
+
 def as_yaml(document: Mapping[str, Any]) -> str:
     """Return a document as YAML, in the order of the code: same document, same text."""
-    text: str = yaml.safe_dump(
-        dict(document), sort_keys=False, allow_unicode=True, width=96, default_flow_style=False
+    text: str = yaml.dump(
+        dict(document),
+        Dumper=_Dumper,
+        sort_keys=False,
+        allow_unicode=True,
+        width=96,
+        default_flow_style=False,
     )
     return text
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes texts of several lines as blocks, and never with references to shared parts."""
+
+    @override
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = "|" if "\n" in text else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _text)

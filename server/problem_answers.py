@@ -1,14 +1,20 @@
 """How errors become problems: what Pydantic, Starlette and our own code raise, and the rest."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from typing import Any, cast
 
-from fastapi import FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import IntegrityError
 from starlette.exceptions import HTTPException  # noqa: TID251 - to catch it, not to raise it
+from starlette.routing import Route
 
+from server.db.constraints import problem_slug
+from server.db.store import StoreBusy
 from server.problems import (
+    AlreadyExists,
     BodyError,
     BodyTooLarge,
     Forbidden,
@@ -20,11 +26,13 @@ from server.problems import (
     NotFound,
     Problem,
     ServerFault,
+    ServiceUnavailable,
     Unauthenticated,
     UnsupportedMedia,
     json_pointer,
 )
 
+CONTENDED = "contended"
 _log = logging.getLogger("jingwei.problems")
 
 # Messages of these Pydantic errors are made from the schema alone; others may quote the input.
@@ -97,12 +105,25 @@ def _on_validation(request: Request, error: Exception) -> Response:
     return problem_of_validation(found).response(request_id_of(request))
 
 
+def _allowed_methods(app: FastAPI, path: str) -> str:
+    """Return the methods that `path` has, as the `Allow` header lists them."""
+    routers: Sequence[APIRouter] = app.state.routers
+    routes = [each for router in routers for each in router.routes if isinstance(each, Route)]
+    found = {
+        method
+        for route in routes
+        if route.path_regex.match(path)
+        for method in route.methods or ()
+    }
+    return ", ".join(sorted(found))
+
+
 def _on_http(request: Request, error: Exception) -> Response:
     refused = cast("HTTPException", error)
     problem = _BY_STATUS.get(refused.status_code, ServerFault)()
     response = problem.response(request_id_of(request))
-    if refused.headers and "Allow" in refused.headers:
-        response.headers["allow"] = refused.headers["Allow"]
+    if refused.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        response.headers["allow"] = _allowed_methods(request.app, request.url.path)
     return response
 
 
@@ -127,8 +148,27 @@ def problem_of_fault(error: BaseException, request_id: str | None) -> Problem:
     return ServerFault()
 
 
-def install(app: FastAPI) -> None:
-    """Make `app` answer every error as a problem."""
+def _on_busy(request: Request, error: Exception) -> Response:
+    del error
+    return ServiceUnavailable().response(request_id_of(request))
+
+
+def _on_constraint(request: Request, error: Exception) -> Response:
+    """Answer a violated constraint if the caller can do something; else it is our fault."""
+    request_id = request_id_of(request)
+    slug = problem_slug(cast("IntegrityError", error))
+    if slug is None:
+        return problem_of_fault(error, request_id).response(request_id)
+    if slug == CONTENDED:
+        return ServiceUnavailable().response(request_id)
+    return AlreadyExists(code=slug).response(request_id)
+
+
+def install(app: FastAPI, routers: Sequence[APIRouter]) -> None:
+    """Make `app`, made of `routers`, answer every error as a problem."""
+    app.state.routers = routers
+    app.add_exception_handler(StoreBusy, _on_busy)
+    app.add_exception_handler(IntegrityError, _on_constraint)
     app.add_exception_handler(Problem, _on_problem)
     app.add_exception_handler(RequestValidationError, _on_validation)
     app.add_exception_handler(HTTPException, _on_http)

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, RowMapping, Select, func, insert, or_, select
 from sqlmodel import col
 
 from server.clock import new_id
+from server.db.bulk import insert_new
 from server.db.tables import Account, Area, Assignment, Device, Token
 from server.identity.principal import EVERYWHERE, AreaSpan, DeviceStatus, Principal, Role
 from server.identity.tokens import new_token, token_hash
@@ -293,12 +294,13 @@ def enrol_device(db: Connection, new: NewDevice, *, now_ms: int) -> str:
 
     Enrolling the same id again (the answer was lost) keeps the device and its settled work.
     """
+    insert_device(db, new, now_ms=now_ms)
+    lock = select(col(Device.id)).where(col(Device.id) == new.id).with_for_update()
+    db.execute(lock).one()
     known = device_with_id(db, new.id)
-    if known is None:
-        insert_device(db, new, console=False, now_ms=now_ms)
-    elif known["account_id"] != new.account or known["console"]:
+    if known is None or known["account_id"] != new.account or known["console"]:
         raise AlreadyExists("A device with this id exists.")
-    elif known["status"] == DeviceStatus.REVOKED:
+    if known["status"] == DeviceStatus.REVOKED:
         raise AlreadyExists("A device with this id exists and was revoked; use a new id.")
     db.execute(
         update(Token)
@@ -308,22 +310,21 @@ def enrol_device(db: Connection, new: NewDevice, *, now_ms: int) -> str:
     return create_token(db, account=new.account, device=new.id, now_ms=now_ms)
 
 
-def insert_device(db: Connection, new: NewDevice, *, console: bool, now_ms: int) -> None:
-    """Insert a device that has sent nothing yet."""
-    db.execute(
-        insert(Device).values(
-            id=new.id,
-            account_id=new.account,
-            console=console,
-            name=new.name,
-            status=DeviceStatus.ACTIVE.value,
-            settled_through=0,
-            last_n=0,
-            last_at_ms=0,
-            app_version=new.app_version,
-            created_ms=now_ms,
-        )
-    )
+def insert_device(db: Connection, new: NewDevice, *, now_ms: int) -> None:
+    """Insert a phone that has sent nothing yet, unless a device with its id exists."""
+    row = {
+        "id": new.id,
+        "account_id": new.account,
+        "console": False,
+        "name": new.name,
+        "status": DeviceStatus.ACTIVE.value,
+        "settled_through": 0,
+        "last_n": 0,
+        "last_at_ms": 0,
+        "app_version": new.app_version,
+        "created_ms": now_ms,
+    }
+    insert_new(db, Device.__table__, [row], ("id",))
 
 
 def set_device_status(db: Connection, *, device: str, status: DeviceStatus) -> None:
