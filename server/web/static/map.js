@@ -65,7 +65,8 @@ async function fetchLayer(layer, pagesMax) {
 }
 
 const shownState = (state) => (CLOSED.has(state) ? "closed" : state);
-const minute = (text) => (text ? text.slice(0, 16).replace("T", " ") + " UTC" : "");
+const FORM = { dateStyle: "medium", timeStyle: "short" };
+const minute = (text) => (text ? new Date(text).toLocaleString([], FORM) : "");
 
 function tooltip(...lines) {
   return element("div", {}, ...lines.filter(Boolean).flatMap((line) => [line, element("br")]));
