@@ -92,7 +92,9 @@ class _Reading:
 
     def _text(self, row: int, properties: Mapping[str, Any], name: str, default: str) -> str:
         value = properties.get(name)
-        value = default if value is None else value
+        if value is None:
+            # Without a code nothing can stand in for what is missing: one fault is enough.
+            return default
         field = "name" if name == "name" else "code"
         reason = GRID.fields[field].type.fault(value)
         if reason is not None:
