@@ -7,7 +7,8 @@ from typing import Any
 
 import httpx
 
-GZIP_FROM_BYTES = 200
+# Servers take a body that unpacks to much more for a bomb; such a one is sent as it is.
+GZIP_RATIO_MAX = 30
 RETRY_AFTER_DEFAULT_S = 30
 
 
@@ -38,8 +39,9 @@ def post_json(http: httpx.Client, url: str, token: str, body: bytes) -> Answer:
         "Accept": "application/json, application/problem+json",
         "Accept-Encoding": "gzip",
     }
-    if len(body) >= GZIP_FROM_BYTES:
-        body = gzip.compress(body, compresslevel=6, mtime=0)
+    packed = gzip.compress(body, compresslevel=6, mtime=0)
+    if len(packed) < len(body) <= GZIP_RATIO_MAX * len(packed):
+        body = packed
         headers["Content-Encoding"] = "gzip"
     request = http.build_request("POST", url, content=body, headers=headers)
     bytes_up = _request_bytes(request, len(body))
@@ -65,7 +67,7 @@ def _answer(response: httpx.Response, bytes_up: int) -> Answer:
         status=status,
         value=value,
         bytes_up=bytes_up,
-        bytes_down=_response_bytes(response),
+        bytes_down=_response_bytes(response, whole=status is not None),
         retry_after_s=_retry_after_s(response),
     )
 
@@ -95,9 +97,12 @@ def _request_bytes(request: httpx.Request, body_bytes: int) -> int:
     return len(line) + _header_bytes(request.headers) + body_bytes
 
 
-def _response_bytes(response: httpx.Response) -> int:
+def _response_bytes(response: httpx.Response, *, whole: bool) -> int:
     line = f"HTTP/1.1 {response.status_code} {response.reason_phrase}\r\n"
-    return len(line) + _header_bytes(response.headers) + response.num_bytes_downloaded
+    body_bytes = response.num_bytes_downloaded
+    if whole and body_bytes == 0:  # a transport in memory may hand it over in one piece
+        body_bytes = int(response.headers.get("content-length", "0"))
+    return len(line) + _header_bytes(response.headers) + body_bytes
 
 
 def _header_bytes(headers: httpx.Headers) -> int:

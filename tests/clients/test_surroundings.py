@@ -72,7 +72,7 @@ def answering(response: httpx.Response) -> httpx.Client:
 
 
 def test_sizes_are_of_the_bytes_on_the_wire():
-    body = json.dumps({"text": "x" * 5_000}).encode()
+    body = json.dumps({"text": [n * n for n in range(1_000)]}).encode()
     packed = gzip.compress(body, mtime=0)
     seen = []
 
@@ -86,6 +86,16 @@ def test_sizes_are_of_the_bytes_on_the_wire():
     assert gzip.decompress(seen[0].content) == body
     assert len(packed) < answer.bytes_down < len(packed) + 120
     assert len(seen[0].content) < answer.bytes_up < len(seen[0].content) + 400
+
+
+@pytest.mark.parametrize(
+    ("body", "packed"),
+    [(b"{}", False), (b"a" * 20_000, False), (bytes(range(97, 120)) * 20, True)],
+)
+def test_a_body_is_packed_when_it_helps_and_is_no_bomb(body, packed):
+    server, http = through()
+    post_json(http, "/", "t", body)
+    assert (gzip.decompress(server.bodies[0]) if packed else server.bodies[0]) == body
 
 
 @pytest.mark.parametrize(
