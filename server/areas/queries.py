@@ -12,7 +12,7 @@ from server.problems import InvalidParameter
 from sync.fields import is_id
 
 ASSIGNMENTS_MAX = 200
-AreaRow = Row[Any]
+AreaRow = Row[*tuple[Any, ...]]
 _area = Area.__table__.c
 
 

@@ -9,11 +9,6 @@ from server.identity.principal import AreaSpan
 Scope = tuple[AreaSpan, ...]
 
 
-def covers(scope: Scope, area_no: int) -> bool:
-    """Say whether a row with this area number is inside `scope`."""
-    return any(span.covers(area_no) for span in scope)
-
-
 def within(area_no: Any, scope: Scope) -> ColumnElement[bool]:
     """Return the condition that the column `area_no` is inside `scope`; empty sees nothing."""
     if not scope:

@@ -4,8 +4,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, Field, field_validator, model_validator
 
+from server.areas.schemas import AREA_CHARS_MAX
 from server.fieldrules import Body, FieldRule
-from server.grids.schemas import AREA_CHARS_MAX, AccuracyM, DatumName, Latitude, Longitude
+from server.grids.schemas import AccuracyM, DatumName, Latitude, Longitude
 from server.layers.interval import DATETIME_CHARS_MAX, DESCRIPTION
 from server.paging import PageParameters
 from server.recordids import IdText

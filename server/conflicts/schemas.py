@@ -4,8 +4,8 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from server.areas.schemas import AREA_CHARS_MAX
 from server.fieldrules import Body
-from server.grids.schemas import AREA_CHARS_MAX
 from server.paging import PageParameters
 
 NAME_CHARS_MAX = 40

@@ -4,12 +4,12 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from server.areas.schemas import AREA_CHARS_MAX
 from server.fieldrules import Body
 from server.layers.bounds import BBOX_CHARS_MAX
 from server.layers.systems import CRS_CHARS_MAX
 from server.paging import PageParameters
 
-AREA_CHARS_MAX = 60
 POINTS_MAX = 1_000
 
 Longitude = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]

@@ -4,12 +4,11 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, Field, field_validator, model_validator
 
+from server.areas.schemas import AREA_CHARS_MAX
 from server.fieldrules import Body, FieldRule
 from server.paging import PageParameters
 from server.recordids import IdText
 from sync.kinds import SET_ELEMENTS_MAX
-
-AREA_CHARS_MAX = 60
 
 Door = Annotated[str, FieldRule("household", "door")]
 ContactPhone = Annotated[str, FieldRule("household", "contact_phone")]

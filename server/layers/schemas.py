@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from server.grids.schemas import AREA_CHARS_MAX
+from server.areas.schemas import AREA_CHARS_MAX
 from server.layers.bounds import BBOX_CHARS_MAX
 from server.layers.interval import DATETIME_CHARS_MAX, DESCRIPTION
 from server.layers.systems import CRS_CHARS_MAX, CRS_DESCRIPTION

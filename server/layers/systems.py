@@ -5,18 +5,17 @@ order the authority prescribes. WGS 84 and CGCS2000 in degrees share their numbe
 """
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 from pyproj import CRS, Transformer
 from pyproj.exceptions import ProjError
 
 from geo.crs import MARGIN_DEGREES, WGS84, find_crs
 from geo.errors import GeoError
 from server.layers.bounds import Bounds
+from server.layers.features import Coordinates, Projection
 
 CRS_CHARS_MAX = 80
 CRS_DESCRIPTION = (
@@ -38,7 +37,6 @@ _EPSG = re.compile(
     r"(?:epsg:|https?://www\.opengis\.net/def/crs/epsg/[0-9.]{1,10}/|urn:ogc:def:crs:epsg::)"
     r"([0-9]{4,6})"
 )
-Coordinates = NDArray[np.float64]
 
 
 class ReferenceSystemError(ValueError):
@@ -55,7 +53,7 @@ class System:
     code: int
     uri: str
     crs: CRS
-    project: Callable[[Coordinates], Coordinates] | None
+    project: Projection | None
 
     def suits(self, degrees: Bounds) -> bool:
         """Say whether these WGS 84 bounds lie where the system is made for, with a margin."""
@@ -88,7 +86,7 @@ class System:
         return (west, south, east, north)
 
 
-def _projection(crs: CRS, *, digits: int) -> Callable[[Coordinates], Coordinates]:
+def _projection(crs: CRS, *, digits: int) -> Projection:
     transformer = Transformer.from_crs(WGS84, crs, always_xy=True)
 
     def project(lonlat: Coordinates) -> Coordinates:
