@@ -76,6 +76,7 @@ def demonstration(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demonstr
     """`make run` without its installation, in a folder of its own, until the tests end."""
     folder = tmp_path_factory.mktemp("checkout")
     (folder / ".venv").symlink_to(sys.prefix)
+    (folder / "demo").symlink_to(ROOT / "demo")
     port, summary, log = _free_port(), folder / "summary.json", folder / "log.txt"
     command = [*_command_of_make_run(), "--port", str(port), "--json", str(summary)]
     with log.open("w") as output:
