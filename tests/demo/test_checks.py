@@ -1,0 +1,124 @@
+"""A check that cannot fail proves nothing: each promise, broken on purpose, is found out."""
+
+from dataclasses import replace
+from hashlib import sha256
+
+import pytest
+
+from demo.checks import PhoneSays, examine
+from demo.queries import Mutated, Stored
+from sync.canonical import canonical
+from sync.codec import encode_record
+from sync.ids import derived_id
+from sync.record import Cell, Head, Record
+
+HOME, DEVICE, BUCKET = "01000000-0000-7000-8000-000000000001", "d1", "grid:g"
+
+
+def mutation(n: int, value: str, *, base: int, rev: int, device: str = DEVICE) -> Mutated:
+    """An edit of the household's door."""
+    body = canonical({"n": n, "record": HOME, "base": base, "set": {"door": value}})
+    return Mutated(
+        device=device,
+        n=n,
+        record=HOME,
+        kind="household",
+        outcome="applied",
+        rev=rev,
+        base=base,
+        body=body,
+        console=False,
+    )
+
+
+def household(value: str, *, rev: int, n: int) -> Stored:
+    """The household as stored, with one head."""
+    head = Head(value=value, rev=rev, device=DEVICE, n=n, at_ms=1)
+    record = Record(
+        id=HOME, kind="household", bucket=BUCKET, rev=rev, fields={"door": Cell(heads=(head,))}
+    )
+    body = canonical(
+        {"kind": "household", "record": HOME, "rev": rev, "state": {"door": value}}
+    )
+    return Stored(
+        kind="household", rev=rev, bucket=BUCKET, body=body, truth=encode_record(record)
+    )
+
+
+MUTATIONS = [mutation(1, "01", base=0, rev=1), mutation(2, "02", base=1, rev=2)]
+RECORDS = {HOME: household("02", rev=2, n=2)}
+PHONE = PhoneSays(
+    login="worker-01",
+    device=DEVICE,
+    digests={BUCKET: sha256(RECORDS[HOME].body).hexdigest()[:16]},
+    settled={1: "applied", 2: "applied"},
+    pending=0,
+    up_to_date=True,
+)
+
+
+def test_a_kept_promise_is_found_kept() -> None:
+    assert examine([PHONE], MUTATIONS, RECORDS).kept
+
+
+@pytest.mark.parametrize(
+    "phone",
+    [
+        replace(PHONE, digests={BUCKET: "0" * 16}),
+        replace(PHONE, digests={"grid:other": "1" * 16}),
+        replace(PHONE, up_to_date=False),
+        replace(PHONE, pending=1),
+    ],
+)
+def test_a_replica_that_differs_is_found(phone: PhoneSays) -> None:
+    assert examine([phone], MUTATIONS, RECORDS).diverged == ("worker-01",)
+
+
+def test_an_acknowledged_mutation_that_is_not_stored_is_found() -> None:
+    phone = replace(PHONE, settled={2: "applied"})
+    assert examine([phone], MUTATIONS[:1], RECORDS).lost == ("worker-01 2: not stored",)
+
+
+def test_an_outcome_that_changed_its_mind_is_found() -> None:
+    phone = replace(PHONE, settled={2: "applied"})
+    held = replace(MUTATIONS[1], outcome="held")
+    (found,) = examine([phone], [MUTATIONS[0], held], RECORDS).lost
+    assert found == "worker-01 2: acknowledged as applied, stored as held"
+
+
+def test_a_value_nobody_replaced_knowingly_may_not_be_gone() -> None:
+    """The second author had not seen the first value, and it is kept nowhere."""
+    unseen = mutation(1, "02", base=0, rev=2, device="d2")
+    found = examine([replace(PHONE, settled={1: "applied"})], [MUTATIONS[0], unseen], RECORDS)
+    assert found.lost == ("worker-01 1: the value of door is gone",)
+
+
+def test_a_lost_record_is_found() -> None:
+    assert len(examine([PHONE], MUTATIONS, {}).lost) == 2
+
+
+def test_a_value_may_be_replaced_by_who_saw_it_and_restated_without_effect() -> None:
+    restated = mutation(3, "02", base=2, rev=2)
+    phone = replace(PHONE, settled={**PHONE.settled, 3: "unchanged"})
+    again = replace(restated, outcome="unchanged")
+    assert examine([phone], [*MUTATIONS, again], RECORDS).kept
+
+
+def test_a_claim_without_its_record_is_found() -> None:
+    body = canonical({"n": 3, "record": HOME, "base": 2, "act": "finish", "args": {}})
+    act = replace(MUTATIONS[1], n=3, kind="task", body=body, outcome="recorded")
+    phone = replace(PHONE, settled={3: "recorded"})
+    assert "its claim" in examine([phone], [*MUTATIONS, act], RECORDS).lost[0]
+    claim = {derived_id(DEVICE, 3, "claim"): replace(RECORDS[HOME], kind="claim", bucket="x")}
+    assert not examine([phone], [*MUTATIONS, act], {**RECORDS, **claim}).lost
+
+
+def test_an_effect_that_happened_twice_is_found() -> None:
+    twice = {HOME: household("02", rev=3, n=2)}
+    assert examine([], MUTATIONS, twice).twice == ("a household changed once too often",)
+    assert examine([], [*MUTATIONS, MUTATIONS[1]], RECORDS).twice
+
+
+def test_a_record_made_by_rule_twice_is_found() -> None:
+    surplus = {kind: replace(RECORDS[HOME], kind=kind) for kind in ("claim", "incident")}
+    assert len(examine([], MUTATIONS, {**RECORDS, **surplus}).twice) == 2
