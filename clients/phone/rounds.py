@@ -72,12 +72,9 @@ class Rounds:
 
     def _done(self, tally: Tally) -> bool:
         """Say whether this sync is over; a bucket whose bytes differ is fetched again once."""
-        rows = self._store.buckets()
         if self._store.waiting(limit=1) or tally.unchecked:
             return False
-        if not all(row.complete for row in rows):
-            return False
-        differing = [row.id for row in rows if self._differs(row)]
+        differing = [row.id for row in self._store.buckets() if self._differs(row)]
         again = [bucket for bucket in differing if bucket not in tally.fetched_again]
         for bucket in again:
             self._store.rewind(bucket)

@@ -11,7 +11,10 @@ from typing_extensions import override
 from clients.phone import Phone, SteppedClock, SyncReport
 from clients.phone.faults import Fault
 from clients.phone.phone import EnrolmentRefused
-from sync.outcome import Outcome
+from sync.canonical import EMPTY_DIGEST
+from sync.exchange import BucketPage, SyncReply, WireOutcome
+from sync.outcome import Code, Outcome
+from sync.wire import encode_reply
 from tests.clients.lookups import household_of, requests_of
 from tests.simulation import checks
 from tests.simulation.city import WORKERS, City, Handset
@@ -265,3 +268,47 @@ def test_power_lost_at_any_statement_leaves_a_phone_that_comes_to_rest(city, ann
     assert cuts > 20
     notes = [each for each in city.server.records.values() if each.kind == "note"]
     assert len(notes) == cuts + 1
+
+
+# a server that says more than it should
+
+
+def test_pages_nobody_asked_for_change_nothing(city):
+    phone, _, transport = refused(city)
+    phone.sync()
+    before = phone.bodies()
+    strange = BucketPage(
+        id="grid:elsewhere", epoch=1, from_seq=0, seq=1, digest=EMPTY_DIGEST, count=0
+    )
+    out_of_order = BucketPage(
+        id="config", epoch=1, from_seq=90, seq=99, digest=EMPTY_DIGEST, count=0
+    )
+    reply = SyncReply(
+        server_time_ms=START_MS,
+        incarnation="1",
+        lease="l",
+        settled_through=1,
+        buckets=(strange, out_of_order),
+    )
+    transport.answers = [httpx.Response(200, content=encode_reply(reply))]
+    phone.sync()
+    assert phone.bodies() == before
+    assert "grid:elsewhere" not in phone.digests()
+    phone.close()
+
+
+def test_a_server_that_settles_nothing_is_not_asked_for_ever(city):
+    phone, _, transport = refused(city)
+    reply = SyncReply(
+        server_time_ms=START_MS,
+        incarnation="1",
+        lease="l",
+        settled_through=0,
+        outcomes=(WireOutcome(n=1, outcome=Outcome.RETRY, code=Code.BATCH_LIMIT),),
+    )
+    transport.answers = [httpx.Response(200, content=encode_reply(reply)) for _ in range(5)]
+    report = phone.sync()
+    assert report.failure is None
+    assert transport.count == 1
+    assert phone.pending() == [1]
+    phone.close()

@@ -174,6 +174,7 @@ def test_another_protocol_is_named_before_anything_else_is_read():
         ({"clock": {**CLOCK, "wall": 5}}, "/clock/wall"),
         ({"last_n": None}, "/last_n"),
         ({"lease": "x" * 201}, "/lease"),
+        ({"lease": 7}, "/lease"),
         ({"max_bytes": 0}, "/max_bytes"),
         ({"mutations": {}}, "/mutations"),
         ({"mutations": [EDIT] * (MUTATIONS_MAX + 1)}, "/mutations"),
@@ -233,6 +234,10 @@ def test_a_reply_needs_what_the_phone_relies_on():
     with pytest.raises(ProtocolError) as caught:
         decode_reply(value)
     assert caught.value.pointer == "/outcomes/0/outcome"
+    value["outcomes"] = [{"n": 1, "outcome": "held", "replayed": 1}]
+    with pytest.raises(ProtocolError) as caught:
+        decode_reply(value)
+    assert caught.value.pointer == "/outcomes/0/replayed"
     value["outcomes"], value["scope"] = [], {"enter": [7]}
     with pytest.raises(ProtocolError) as caught:
         decode_reply(value)
