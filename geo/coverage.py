@@ -6,6 +6,9 @@ of the union are looked at too, and the parent's boundary when it is known. Noth
 
 Tolerances are parameters, and zero means none. What stays below a tolerance is left out of the
 report, except that its edges are still named.
+
+Overlaying polygons that cross everywhere takes minutes and gigabytes, so the crossings are
+counted first, and a set that is nowhere near a coverage is refused instead of examined.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,12 +21,18 @@ from numpy.typing import NDArray
 from shapely import MultiPolygon, Polygon, STRtree
 from shapely.geometry.base import BaseGeometry
 
-from geo.errors import Position
+from geo.errors import GeoError, Position
 from geo.measure import area_m2, degrees_reaching
 from geo.polygon import invalidity, refuse_invalid
 
 # A square millimetre: less along the parent's border is rounding noise, not ground.
 AREA_M2_NOISE: Final = 1e-6
+
+# Real grids meet about seven others, real faults a few edges each; these are far beyond both.
+NEIGHBOURS_MAX: Final = 64
+MEETINGS_MAX: Final = 50_000
+
+_CHUNK: Final = 64
 
 Shapes = NDArray[np.object_]
 
@@ -98,7 +107,8 @@ def check_coverage(
         area_m2_min: overlaps, gaps and ground outside of the parent below this are left out.
 
     Raises:
-        GeoError: if the parent is not valid (pointer `/parent`).
+        GeoError: `invalid-geometry` for the parent (pointer `/parent`), or `too-many-overlaps`
+            if the grids cross so often that naming every fault would help nobody.
     """
     if parent is not None:
         refuse_invalid(parent, "/parent")
@@ -106,8 +116,10 @@ def check_coverage(
     refused = {cell.grid for cell in invalid}
     ids = [grid for grid in sorted(grids) if grid not in refused]
     shapes = np.array([grids[grid] for grid in ids], dtype=object)
+    _refuse_crowd(shapes, NEIGHBOURS_MAX * len(shapes))
     edges = shapely.coverage_invalid_edges(shapes, gap_width=_degrees(shapes, gap_width_m))
     bad = np.flatnonzero(~shapely.is_empty(edges))
+    _refuse_crowd(_segments(edges[bad]), MEETINGS_MAX)
     overlaps = tuple(_overlaps(ids, shapes, bad, area_m2_min))
     union = shapely.union_all(shapes) if len(bad) else shapely.coverage_union_all(shapes)
     if parent is None:
@@ -131,6 +143,25 @@ def _invalid_cells(grids: Mapping[str, BaseGeometry]) -> Iterator[InvalidCell]:
         found = invalidity(grids[grid])
         if found is not None:
             yield InvalidCell(grid=grid, reason=found[0], place=found[1])
+
+
+def _refuse_crowd(shapes: Shapes, meetings_max: int) -> None:
+    """Refuse shapes of which more than `meetings_max` pairs meet (by their bounding boxes)."""
+    tree, met = STRtree(shapes), 0
+    for start in range(0, len(shapes), _CHUNK):
+        met += tree.query(shapes[start : start + _CHUNK]).shape[1]
+        if met > meetings_max:
+            text = "The grids cross one another everywhere; they do not divide the ground"
+            raise GeoError("", "too-many-overlaps", text)
+
+
+def _segments(edges: Shapes) -> Shapes:
+    """The single straight segments of some lines."""
+    lines = shapely.get_parts(edges)
+    coordinates, line = shapely.get_coordinates(lines, return_index=True)
+    follows = np.flatnonzero(line[1:] == line[:-1])
+    ends = np.stack([coordinates[follows], coordinates[follows + 1]], axis=1)
+    return np.asarray(shapely.linestrings(ends), dtype=object)
 
 
 def _degrees(shapes: Shapes, gap_width_m: float) -> float:

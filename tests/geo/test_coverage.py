@@ -1,3 +1,5 @@
+import time
+
 import numpy as np
 import pytest
 import shapely
@@ -195,6 +197,34 @@ def test_an_invalid_parent_is_refused():
     with pytest.raises(GeoError) as fault:
         check_coverage({}, parent=Polygon([(0, 0), (2, 2), (2, 0), (0, 2), (0, 0)]))
     assert (fault.value.pointer, fault.value.reason) == ("/parent", "invalid-geometry")
+
+
+def comb(teeth: int, *, upright: bool) -> Polygon:
+    """A comb as large as a cell; an upright and a lying one cross at every tooth."""
+    width = CELL / teeth
+    ring = [(0.0, 0.0)]
+    for tooth in range(teeth):
+        left = tooth * width
+        ring += [(left, CELL), (left + width / 2, CELL)]
+        ring += [(left + width / 2, width / 9), (left + width, width / 9)]
+    corners = np.array([*ring, (CELL, 0.0)])
+    return Polygon((corners if upright else corners[:, ::-1]) + np.array([WEST, SOUTH]))
+
+
+@pytest.mark.parametrize(
+    "crowd",
+    [
+        {f"{n}": shapely.affinity.translate(SQUARE, n * 1e-6) for n in range(1_000)},
+        {"up": comb(400, upright=True), "lying": comb(400, upright=False)},
+    ],
+    ids=["stacked squares", "crossed combs"],
+)
+def test_what_is_nowhere_near_a_coverage_is_refused_at_once(crowd):
+    began = time.perf_counter()
+    with pytest.raises(GeoError) as fault:
+        check_coverage(crowd)
+    assert fault.value.reason == "too-many-overlaps"
+    assert time.perf_counter() - began < 2.0
 
 
 @pytest.mark.parametrize(
