@@ -23,8 +23,13 @@ class GeoError(ValueError):
     def __init__(
         self, pointer: str, reason: str, detail: str, position: Position | None = None
     ) -> None:
-        super().__init__(f"{pointer or 'the document'}: {detail} ({reason})")
+        super().__init__(pointer, reason, detail, position)
         self.pointer = pointer
         self.reason = reason
         self.detail = detail
         self.position = position
+
+    # `typing.override` comes with Python 3.12.
+    def __str__(self) -> str:  # type: ignore[explicit-override]
+        """One line for logs and consoles."""
+        return f"{self.pointer or 'the document'}: {self.detail} ({self.reason})"

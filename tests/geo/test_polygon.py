@@ -1,3 +1,4 @@
+import pickle
 import re
 from collections.abc import Iterator
 from xml.etree import ElementTree as ET
@@ -112,3 +113,11 @@ def test_only_polygons_become_multipolygons(geometry, reason):
         as_multipolygon(geometry, "/g")
     assert (fault.value.pointer, fault.value.reason) == ("/g", reason)
     assert as_multipolygon(CLOCKWISE) == MultiPolygon([CLOCKWISE])
+
+
+def test_a_fault_crosses_a_process_border_unchanged():
+    """Long checks run in a process of their own."""
+    fault = GeoError("/a", "slug", "Sentence", Position(1.0, 2.0))
+    copy = pickle.loads(pickle.dumps(fault))  # noqa: S301
+    assert (copy.pointer, copy.reason, copy.detail, copy.position) == fault.args
+    assert str(GeoError("", "slug", "Sentence")) == "the document: Sentence (slug)"
