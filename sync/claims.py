@@ -97,8 +97,7 @@ def _move_incident(sheet: Sheet, task: Record, state: str | None, deed: Deed) ->
     incident = sheet.of_kind(live_value(task, "incident"), INCIDENT)
     if state is None or incident is None or incident.status is None:
         return
-    if is_over(incident) or live_value(incident, "task") != task.id:
-        return
+    led = not is_over(incident) and live_value(incident, "task") == task.id
     moved = claim(RANKS[INCIDENT], incident.status, state, deed.credit)
-    if moved.status is not None:
+    if led and moved.status is not None:
         sheet.revise(incident, deed, status=moved.status)

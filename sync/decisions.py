@@ -48,9 +48,9 @@ class Case:
 
     def move(self, record: Record, state: str, values: Mapping[str, Any] = EMPTY) -> None:
         """Put a record into a later state of its epoch."""
-        if record.status is not None:
-            status = advance(record.status, state, self.deed.credit)
-            self.sheet.revise(record, self.deed, status=status, values=values)
+        credit = self.deed.credit
+        status = advance(record.status, state, credit) if record.status else None
+        self.sheet.revise(record, self.deed, status=status, values=values)
 
     def restart(self, record: Record, state: str, values: Mapping[str, Any] = EMPTY) -> None:
         """Open a new epoch of a record."""

@@ -72,15 +72,15 @@ def parent_of(sheet: Sheet, kind: Kind, deed: Deed) -> tuple[str, Record | None]
 
     None when the kind has no parents or the author named none.
     """
-    for name in kind.parents:
-        named = deed.mutation.set.get(name)
-        if named is not None:
-            wanted = getattr(kind.fields[name].type, "kind", None)
-            record = sheet.get(named)
-            if record is not None and wanted not in {"record", record.kind}:
-                record = None
-            return name, record
-    return None
+    given = deed.mutation.set
+    name = next((each for each in kind.parents if given.get(each) is not None), None)
+    if name is None:
+        return None
+    record = sheet.get(given[name])
+    wanted = getattr(kind.fields[name].type, "kind", None)
+    if record is not None and wanted not in {"record", record.kind}:
+        record = None
+    return name, record
 
 
 def bucket_under(parent: Record, deed: Deed) -> str:

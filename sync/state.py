@@ -107,5 +107,5 @@ def open_conflicts(record: Record) -> tuple[FieldConflict, ...]:
             live=shown(cell, rules[name]),
         )
         for name, cell in sorted(record.fields.items())
-        if contested_values(cell, rules[name])
+        if name in rules and contested_values(cell, rules[name])
     )

@@ -78,7 +78,7 @@ def changes(draw: st.DrawFn, values: dict[str, Any]) -> dict[str, Any]:
 
 def step(draw: st.DrawFn, device: Device, bases: dict[str, int], at_ms: int) -> Step:
     """One more mutation of a device that saw each record at one of its revisions."""
-    what = draw(st.sampled_from(["edit", "edit", "claim", "report", "visit", "note"]))
+    what = draw(st.sampled_from(["edit", "edit", "claim", "report", "visit", "note", "own"]))
     fresh = uid("made", device.name, device.n)
     if what == "claim":
         said = {"act": draw(st.sampled_from(CLAIMS)), "args": {"result": f"by {device.name}"}}
@@ -96,6 +96,10 @@ def step(draw: st.DrawFn, device: Device, bases: dict[str, int], at_ms: int) -> 
         fields = {"parent": draw(st.sampled_from([HOUSEHOLD, TASK, DWELLING])), "text": "!"}
         return Step(device, device.mutation(fresh, "note", at_ms=at_ms, set=fields))
     said = changes(draw, PHONE_VALUES)
+    if what == "own":
+        own = uid("own household", device.name)
+        said["set"]["dwelling"] = DWELLING
+        return Step(device, device.mutation(own, "household", at_ms=at_ms, **said))
     made = device.mutation(HOUSEHOLD, "household", at_ms=at_ms, base=bases[HOUSEHOLD], **said)
     return Step(device, made)
 

@@ -1,0 +1,83 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sync.codec import decode_record, encode_record
+from sync.mutation import Quality
+from sync.record import Cell, Credit, Head, Past, Record, Status
+from sync.state import open_conflicts, state_of
+
+COUNTS = st.integers(0, 2**53)
+NAMES = st.text(max_size=8)
+VALUES = st.none() | st.booleans() | COUNTS | st.text(max_size=12)
+HEADS = st.builds(
+    Head, value=VALUES, rev=COUNTS, device=NAMES, n=COUNTS, at_ms=COUNTS, console=st.booleans()
+)
+MANY = st.lists(HEADS, max_size=3).map(tuple)
+CELLS = st.builds(
+    Cell,
+    heads=MANY,
+    kept=MANY,
+    aside=MANY,
+    past=st.lists(st.builds(Past, until_rev=COUNTS, head=HEADS), max_size=3).map(tuple),
+) | HEADS.map(lambda head: Cell(heads=(head,)))
+CREDITS = st.builds(
+    Credit, at_ms=COUNTS, by=NAMES, device=NAMES, n=COUNTS, quality=st.sampled_from(Quality)
+)
+STATUSES = st.builds(
+    Status,
+    epoch=COUNTS,
+    state=NAMES,
+    since_rev=COUNTS,
+    at_ms=COUNTS,
+    by=NAMES,
+    device=NAMES,
+    n=COUNTS,
+    quality=st.sampled_from(Quality),
+    reached=st.dictionaries(NAMES, CREDITS, max_size=3),
+)
+RECORDS = st.builds(
+    Record,
+    id=NAMES,
+    kind=NAMES,
+    bucket=NAMES,
+    rev=COUNTS,
+    fields=st.dictionaries(NAMES, CELLS, max_size=4),
+    sets=st.dictionaries(
+        NAMES, st.dictionaries(NAMES, CELLS, min_size=1, max_size=3), max_size=2
+    ),
+    status=st.none() | STATUSES,
+    run_device=st.just(""),
+    run_from=st.just(0),
+)
+
+
+@given(RECORDS, st.tuples(NAMES, COUNTS))
+def test_a_record_comes_back_from_its_text_as_it_was(record, run):
+    device, since = run
+    record = Record(
+        id=record.id,
+        kind=record.kind,
+        bucket=record.bucket,
+        rev=record.rev,
+        fields=record.fields,
+        sets=record.sets,
+        status=record.status,
+        run_device=device,
+        run_from=since if device else 0,
+    )
+    text = encode_record(record)
+    assert decode_record(record.id, record.kind, record.bucket, record.rev, text) == record
+
+
+def test_fields_that_no_longer_exist_are_kept_and_not_shown():
+    head = Head(value="x", rev=1, device="d", n=1, at_ms=1)
+    other = Head(value="y", rev=1, device="e", n=1, at_ms=2)
+    record = Record(
+        id="r",
+        kind="household",
+        bucket="grid:g",
+        rev=1,
+        fields={"gone": Cell(heads=(head, other)), "door": Cell(heads=(head,))},
+    )
+    assert state_of(record) == {"door": "x"}
+    assert open_conflicts(record) == ()

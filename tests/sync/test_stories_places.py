@@ -1,0 +1,131 @@
+"""Where records live, and who may write there: the domain's stories."""
+
+from sync.known import Interval, Located
+from sync.outcome import Code, Outcome
+from tests.sync.backend import (
+    DWELLING,
+    GRID,
+    HOUR,
+    HOUSEHOLD,
+    OTHER_GRID,
+    START,
+    at,
+    outcomes,
+    uid,
+)
+
+INCIDENT, TASK = uid("story incident"), uid("story task")
+HERE = Located(grid=GRID, lon_e7=1, lat_e7=2, certain=True)
+
+
+def clock(hours: int, minutes: int = 0) -> int:
+    return START + hours * HOUR + minutes * HOUR // 60
+
+
+def test_moved_to_another_grid_while_offline(backend, anna):
+    """Story 30: edits before the move apply, later ones wait, facts are kept either way."""
+    noon = clock(12)
+    backend.authority = {
+        f"grid:{GRID}": (Interval(lo_ms=0, hi_ms=noon),),
+        f"grid:{OTHER_GRID}": (Interval(lo_ms=noon, hi_ms=None),),
+    }
+    early, late = noon - 1, noon
+    visit = {"household": HOUSEHOLD, "outcome": "done"}
+    plan = backend.push(
+        anna,
+        anna.mutation(HOUSEHOLD, "household", base=1, set={"door": "a"}, at_ms=early),
+        anna.mutation(HOUSEHOLD, "household", base=1, set={"door": "b"}, at_ms=late),
+        anna.mutation(uid("visit"), "visit", set=visit, at_ms=late),
+        anna.mutation(uid("home"), "household", set={"dwelling": DWELLING}, at_ms=late),
+    )
+    assert outcomes(plan) == [Outcome.APPLIED, Outcome.HELD, Outcome.APPLIED, Outcome.HELD]
+    assert plan.answers[1].code is Code.NOT_IN_SCOPE
+    assert backend.state(HOUSEHOLD)["door"] == "a"
+
+
+def test_without_any_authority_facts_are_still_taken(backend, anna):
+    backend.authority = {}
+    visit = {"household": HOUSEHOLD, "outcome": "refused"}
+    plan = backend.push(
+        anna,
+        anna.mutation(uid("report"), "report", set={"class": "leak"}, position=at()),
+        anna.mutation(uid("visit"), "visit", set=visit),
+        anna.mutation(uid("note"), "note", set={"parent": HOUSEHOLD, "text": "!"}),
+        located={1: HERE},
+    )
+    assert outcomes(plan) == [Outcome.APPLIED] * 3
+
+
+def test_a_mutation_of_another_worker_on_the_same_phone_waits(backend, anna, bo):
+    edit = {"base": 1, "set": {"door": "a"}}
+    held = anna.mutation(HOUSEHOLD, "household", actor=bo.account, **edit)
+    own = anna.mutation(HOUSEHOLD, "household", actor=anna.account, **edit)
+    plan = backend.push(anna, held, own)
+    assert outcomes(plan) == [Outcome.HELD, Outcome.APPLIED]
+    assert plan.answers[0].code is Code.UNKNOWN_ACTOR
+
+
+def test_a_report_outside_all_grids_lives_with_its_reporter(backend, anna):
+    report = uid("report")
+    nowhere = Located(grid=None, lon_e7=1, lat_e7=2, certain=False)
+    backend.do(anna, report, "report", set={"class": "leak"}, position=at(), located=nowhere)
+    record = backend.record(report)
+    assert record.bucket == f"user:{anna.account}"
+    assert "grid" not in backend.state(report)
+    note = backend.do(anna, uid("note"), "note", set={"parent": report, "text": "!"})
+    assert note.outcome is Outcome.APPLIED
+    assert backend.record(uid("note")).bucket == f"user:{anna.account}"
+
+
+def test_a_measured_place_counts_more_than_what_a_phone_says_and_less_than_an_office(
+    backend, anna, office
+):
+    for device, expected in ((anna, GRID), (office, OTHER_GRID)):
+        report = uid("report", device.name)
+        said = {"class": "leak", "grid": OTHER_GRID}
+        backend.do(device, report, "report", set=said, position=at(), located=HERE)
+        assert backend.state(report)["grid"] == expected
+
+
+def test_a_phone_may_name_the_grid_of_a_report_without_a_place(backend, anna):
+    for grid, bucket in (
+        (OTHER_GRID, f"grid:{OTHER_GRID}"),
+        (uid("no grid"), f"user:{anna.account}"),
+        (HOUSEHOLD, f"user:{anna.account}"),
+    ):
+        report = uid("report", grid)
+        backend.do(anna, report, "report", set={"class": "leak", "grid": grid})
+        assert backend.record(report).bucket == bucket
+
+
+def test_an_office_must_name_a_grid_that_exists(backend, office):
+    for record, kind, said in (
+        (uid("incident"), "incident", {"class": "leak", "grid": uid("no grid")}),
+        (HOUSEHOLD, "household", {"grid": uid("no grid")}),
+    ):
+        answer = backend.do(office, record, kind, set=said)
+        assert (answer.outcome, answer.code) == (Outcome.HELD, Code.UNKNOWN_PARENT)
+        assert answer.field == "grid"
+
+
+def test_an_office_moves_a_household_to_another_grid_and_a_phone_may_not(backend, anna, office):
+    moved = backend.do(anna, HOUSEHOLD, "household", set={"grid": OTHER_GRID})
+    assert (moved.outcome, moved.code) == (Outcome.INVALID, Code.IMMUTABLE_FIELD)
+    same = backend.do(anna, HOUSEHOLD, "household", set={"grid": GRID, "door": "a"})
+    assert same.outcome is Outcome.APPLIED
+    born = backend.do(
+        anna, uid("home"), "household", set={"dwelling": DWELLING, "grid": OTHER_GRID}
+    )
+    assert born.code is Code.IMMUTABLE_FIELD
+    backend.do(office, HOUSEHOLD, "household", set={"grid": OTHER_GRID})
+    assert backend.record(HOUSEHOLD).bucket == f"grid:{OTHER_GRID}"
+    backend.do(office, HOUSEHOLD, "household", set={"grid": None})
+    assert backend.record(HOUSEHOLD).bucket == f"grid:{OTHER_GRID}"
+
+
+def test_a_note_about_a_class_does_not_reach_everybody(backend, anna, office):
+    leak = uid("class")
+    backend.do(office, leak, "class", set={"code": "leak", "name": "Leak"})
+    assert backend.record(leak).bucket == "config"
+    backend.do(anna, uid("note"), "note", set={"parent": leak, "text": "!"})
+    assert backend.record(uid("note")).bucket == f"user:{anna.account}"
