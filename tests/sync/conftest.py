@@ -1,4 +1,4 @@
-"""The cores are pure: a test here that opens a socket fails. And who takes part in the tests."""
+"""The cores are pure: a test that opens a socket fails. And who takes part in the tests."""
 
 from collections.abc import Iterator
 
