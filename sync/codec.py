@@ -96,7 +96,7 @@ def _head_out(head: Head, place: Callable[[str], int]) -> list[Any]:
 
 def _cell_in(written: list[Any], devices: list[str]) -> Cell:
     if not written or not isinstance(written[0], list):
-        return Cell(heads=(_head_in(written, devices),))
+        return Cell((_head_in(written, devices),))
     heads, kept, past, aside = written
     return Cell(
         heads=tuple(_head_in(each, devices) for each in heads),
@@ -107,14 +107,9 @@ def _cell_in(written: list[Any], devices: list[str]) -> Cell:
 
 
 def _head_in(written: list[Any], devices: list[str]) -> Head:
-    return Head(
-        value=written[0],
-        rev=written[1],
-        device=devices[written[2]],
-        n=written[3],
-        at_ms=written[4],
-        console=len(written) > 5,
-    )
+    # By position: this runs for every field of every record a batch touches.
+    value, rev, device, n, at_ms, *console = written
+    return Head(value, rev, devices[device], n, at_ms, bool(console))
 
 
 def _credit_out(credit: Credit | Status, place: Callable[[str], int]) -> list[Any]:

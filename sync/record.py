@@ -2,17 +2,19 @@
 
 The visible *state* (what a phone may hold) is derived from a record and is never stored apart
 from it without being derived again: see `sync.state`.
+
+Heads, cells and their past are named tuples, not dataclasses: a push reads some ten of them for
+each record, and a tuple is made several times faster.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from sync.mutation import EMPTY, Quality
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Head:
+class Head(NamedTuple):
     """One value nobody has replaced knowingly.
 
     `rev` is the record revision at which it arrived, `at_ms` the corrected time of the act.
@@ -26,16 +28,14 @@ class Head:
     console: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Past:
+class Past(NamedTuple):
     """A head that was the value shown until the revision before `until_rev`."""
 
     until_rev: int
     head: Head
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
+class Cell(NamedTuple):
     """One field, or one element of a set field.
 
     `heads` normally holds one head. `kept` holds losing values that a later author replaced
