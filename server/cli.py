@@ -16,11 +16,13 @@ from typing import Annotated, TypeVar
 import typer
 import uvicorn
 from sqlalchemy import Connection
+from sqlalchemy.exc import ArgumentError
 
 from server import doctor as checks
 from server import serve as serving
-from server.app import create_app
+from server.app import VERSION, create_app
 from server.clock import now_ms
+from server.db.postgres_store import UnsafeStore
 from server.db.store import StoreBusy, normalised, open_store
 from server.identity import queries as accounts
 from server.identity.principal import Role
@@ -58,10 +60,45 @@ Every option can also be given as an environment variable that starts with `JING
 token_app = typer.Typer(no_args_is_help=True, help="Make, list and revoke bearer tokens.")
 app.add_typer(token_app, name="token")
 
+
+def _checked_url(url: str) -> str:
+    try:
+        normalised(url)
+    except (ValueError, ArgumentError) as error:
+        raise typer.BadParameter("must be postgresql://… or sqlite:///path") from error
+    return url
+
+
+def is_embedded(url: str) -> bool:
+    """Say whether `url` names an embedded store, which is made and migrated on the way."""
+    return normalised(url).get_backend_name() == "sqlite"
+
+
+def _show_version(wanted: bool) -> None:  # noqa: FBT001 - typer's way of callbacks
+    if wanted:
+        typer.echo(VERSION)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="show the version"
+        ),
+    ] = False,
+) -> None:
+    """Take the options of the command itself."""
+    del version
+
+
 Database = Annotated[
     str,
     typer.Option(
         envvar=DATABASE_ENV,
+        callback=_checked_url,
         help="postgresql://… or sqlite:///path; empty is ./var/jingwei.gpkg",
     ),
 ]
@@ -76,20 +113,19 @@ def fail(reason: str, *, code: int = 1) -> typer.Exit:
 def run_in_store(database: str, work: Callable[[Connection], T]) -> T:
     """Run `work` in one transaction of the store and commit it; failures end the command."""
     settings = Settings()
+    if is_embedded(database):
+        migrate_store(database)
 
     async def once() -> T:
         store = open_store(database, allow_unsafe=settings.allow_unsafe)
         try:
+            if not await store.read(is_current):
+                raise fail("the database is not up to date; run: jingwei migrate")
             return await store.write(work)
         finally:
             await store.close()
 
-    try:
-        return asyncio.run(once())
-    except Problem as problem:
-        raise fail(problem.detail or problem.title) from None
-    except StoreBusy as busy:
-        raise fail(f"the database is not available ({busy.reason})") from None
+    return asyncio.run(once())
 
 
 @app.command()
@@ -112,13 +148,9 @@ def serve(
     settings = Settings().model_copy(
         update={name: value for name, value in given.items() if value is not None}
     )
-    embedded = normalised(database).get_backend_name() == "sqlite"
-    if embedded and settings.workers > 1:
+    if is_embedded(database) and settings.workers > 1:
         raise fail("several workers need PostgreSQL; the embedded store has one writer")
-    if embedded:
-        migrate_store(database)
-    elif not run_in_store(database, is_current):
-        raise fail("the database is not up to date; run: jingwei migrate")
+    run_in_store(database, is_current)
     uvicorn.run(**serving.options(settings))
 
 
@@ -303,6 +335,17 @@ def add_commands() -> None:
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line; what an operator can act on is one line, not a traceback."""
     add_commands()
-    app()
+    try:
+        app()
+    except Problem as problem:
+        reason = problem.detail or problem.title
+    except StoreBusy as busy:
+        reason = f"the database is not available ({busy.reason})"
+    except UnsafeStore as unsafe:
+        reason = str(unsafe)
+    else:
+        return
+    typer.echo(f"jingwei: {reason}", err=True)
+    sys.exit(1)

@@ -2,7 +2,7 @@
 
 A body is read whole, within a deadline and a size, unpacked, and parsed once by the strict
 parser before any endpoint sees it. The parsed value is `request.state.json`; endpoints that let
-FastAPI parse read the same bytes again, except the sync call, whose bytes are dropped.
+FastAPI parse read the same bytes again, except those in `PARSED_PATHS`, which take the value.
 """
 
 import asyncio
@@ -15,6 +15,7 @@ from typing import Any
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from server.admission import Admission
 from server.clock import new_id, ticks_s
 from server.headers import add_security_headers
 from server.inflate import Inflater
@@ -37,7 +38,9 @@ MEDIA_TYPES = frozenset(
 )
 THREAD_FROM_BYTES = 128 * 1024
 SYNC_PATH = "/v1/sync"
-BULK_PATHS = ("/v1/geojson:validate", "/v1/grids:import")
+UNCOUNTED_PATHS = frozenset({"/livez", "/readyz", "/v1/sync/wait"})  # cheap, or only waiting
+BULK_PATHS = frozenset({"/v1/geojson:validate", "/v1/grids:import"})
+PARSED_PATHS = frozenset({SYNC_PATH}) | BULK_PATHS
 _CHARSET = re.compile(r'\s*charset\s*=\s*"?utf-?8"?\s*', re.IGNORECASE)
 
 
@@ -57,7 +60,7 @@ def body_rule(path: str, limits: Limits) -> BodyRule:
     """Return the rule for bodies sent to `path`."""
     if path == SYNC_PATH:
         return BodyRule(limit_bytes=limits.sync_bytes, deadline_s=limits.bulk_deadline_s)
-    if path.startswith(BULK_PATHS):
+    if path in BULK_PATHS:
         return BodyRule(limit_bytes=limits.geojson_bytes, deadline_s=limits.bulk_deadline_s)
     return BodyRule(limit_bytes=limits.json_bytes, deadline_s=limits.body_deadline_s)
 
@@ -70,6 +73,9 @@ class Gate:
         self._limits = limits
         self._hsts = hsts
         self._buffered = 0
+        self._admission = Admission(
+            places=limits.requests, waiting=limits.waiting, waiting_s=limits.waiting_s
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let one request through, or answer it with a problem."""
@@ -88,15 +94,20 @@ class Gate:
             await answer.problem(problem_of_fault(error, request_id), scope, receive)
 
     async def _pass(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
-        if scope["method"] not in WITH_BODY:
+        if scope["path"] in UNCOUNTED_PATHS:
             await self._app(scope, receive, answer.send)
+            return
+        if scope["method"] not in WITH_BODY:
+            async with self._admission.place():
+                await self._app(scope, receive, answer.send)
             return
         body = await self._read(scope, receive)
         try:
             if body:
                 scope["state"]["json"] = await _parsed(bytes(body))
-            replay = b"" if scope["path"] == SYNC_PATH else bytes(body)
-            await self._app(scope, _replayed(replay, receive), answer.send)
+            replay = b"" if scope["path"] in PARSED_PATHS else bytes(body)
+            async with self._admission.place():
+                await self._app(scope, _replayed(replay, receive), answer.send)
         finally:
             self._buffered -= len(body)
 

@@ -1,5 +1,6 @@
 """The gate: sizes, encodings, media types, headers, and faults that must not speak."""
 
+import asyncio
 import gzip
 import io
 import json
@@ -10,7 +11,7 @@ from functools import cache
 
 import httpx
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 
 from server.app import create_app
 from server.db.store import Store
@@ -281,3 +282,43 @@ async def test_a_fault_shows_its_request_id_and_nothing_else(
     assert PERSONAL not in answer.text + caplog.text
     assert answer.headers["x-request-id"] in caplog.text
     assert re.search(r"ValueError at test_gate\.py:\d+", caplog.text)
+
+
+def slow_app(running: list[int], release: asyncio.Event, limits: Limits) -> FastAPI:
+    app = FastAPI(
+        openapi_url=None, telemetry={"tracing": False, "metrics": False, "logs": False}
+    )
+
+    @app.get("/slow")
+    @app.get("/livez")
+    async def slow(request: Request) -> int:
+        if request.url.path == "/slow":
+            running.append(1)
+            await release.wait()
+        return len(running)
+
+    app.add_middleware(Gate, limits=limits)
+    return app
+
+
+async def test_more_than_can_be_done_is_refused_early_and_the_rest_is_done() -> None:
+    limits = Limits(requests=3, waiting=2, waiting_s=0.2)
+    running: list[int] = []
+    release = asyncio.Event()
+    transport = httpx.ASGITransport(app=slow_app(running, release, limits))
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        asked = [asyncio.create_task(client.get("/slow")) for _ in range(10)]
+        done, _ = await asyncio.wait(asked, timeout=0.1)
+        assert len(running) == 3
+        assert len(done) == 5, "the queue holds two, the rest is refused at once"
+        assert (await client.get("/livez")).status_code == 200
+        await asyncio.sleep(0.3)
+        assert sum(each.done() for each in asked) == 7, "and two waited too long"
+        release.set()
+        answers = [await each for each in asked]
+        assert sorted(each.status_code for each in answers) == [200] * 3 + [503] * 7
+        for each in answers:
+            if each.status_code == 503:
+                assert slug(each) == "temporary-reduced-capacity"
+                assert int(each.headers["retry-after"]) >= 1
+        assert (await client.get("/slow")).status_code == 200
