@@ -8,6 +8,7 @@ from server.areas.queries import narrowed, scope_of
 from server.casework import commands, queries
 from server.casework.access import CaseworkPrincipal, Dispatcher
 from server.casework.reading import (
+    class_body,
     incident_body,
     incident_with_history,
     report_body,
@@ -16,6 +17,8 @@ from server.casework.reading import (
     the_task,
 )
 from server.casework.schemas import (
+    ClassBody,
+    ClassParameters,
     IncidentBody,
     IncidentParameters,
     IncidentPatch,
@@ -28,6 +31,7 @@ from server.casework.schemas import (
 )
 from server.consolewrites import Asking, tagged
 from server.deps import Now, StoreDep
+from server.identity.access import CurrentPrincipal
 from server.layers.interval import parse_interval
 from server.paging import Page, decode_cursor, paged
 from server.preconditions import IfMatch
@@ -47,6 +51,29 @@ from server.recordids import PathId
 router = APIRouter(prefix="/v1", tags=["casework"])
 _LISTING = problems(InvalidParameter, Forbidden)
 _READING = problems(Forbidden, NotFound)
+
+
+@router.get("/classes", responses=problems(InvalidParameter))
+async def list_classes(
+    *,
+    parameters: Annotated[ClassParameters, Query()],
+    principal: CurrentPrincipal,
+    store: StoreDep,
+) -> Page[ClassBody]:
+    """List the catalogue of event classes by code; it is the same for everybody."""
+    del principal
+    key = decode_cursor(parameters.cursor, str, str)
+    rows = await store.read(
+        lambda db: queries.classes(
+            db,
+            active=parameters.active,
+            major=parameters.major,
+            after=key,
+            limit=parameters.limit + 1,
+        )
+    )
+    page, following = paged(rows, parameters.limit, lambda row: (row.code, row.id))
+    return Page(items=[class_body(row) for row in page], next=following)
 
 
 @router.get("/reports", responses=_LISTING)
@@ -102,7 +129,7 @@ async def create_report(
     """
     asking = Asking(principal=principal, now_ms=now)
     made, fresh = await store.write(lambda db: commands.create_report(db, asking, body))
-    return tagged(made, 1, made_at=f"/v1/reports/{made.id}" if fresh else None)
+    return tagged(made, made.rev, made_at=f"/v1/reports/{made.id}" if fresh else None)
 
 
 @router.get("/incidents", responses=_LISTING)

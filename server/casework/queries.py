@@ -186,6 +186,30 @@ def active_worker(db: Connection, named: str, area_no: int, now_ms: int) -> Case
     return db.execute(statement).one_or_none()
 
 
+def classes(
+    db: Connection,
+    *,
+    active: bool | None,
+    major: str | None,
+    after: tuple[str, str] | None,
+    limit: int,
+) -> Sequence[CaseRow]:
+    """Classes of the catalogue by code, for everybody; `active` None is all of them."""
+    columns = EventClass.__table__.c
+    statement = select(*columns)
+    if active is not None:
+        in_use = columns.active.is_(None) | columns.active
+        statement = statement.where(in_use if active else ~in_use)
+    if major is not None:
+        statement = statement.where(columns.major == major)
+    if after is not None:
+        code, last_id = after
+        statement = statement.where(
+            (columns.code > code) | ((columns.code == code) & (columns.id > last_id))
+        )
+    return db.execute(statement.order_by(columns.code, columns.id).limit(limit)).all()
+
+
 def class_named(db: Connection, code: str) -> CaseRow | None:
     """`(code, name, limit_hours)` of the class with this code that is in use, or None."""
     columns = EventClass.__table__.c

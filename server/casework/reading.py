@@ -11,6 +11,7 @@ from server.casework import queries
 from server.casework.queries import CaseRow
 from server.casework.schemas import (
     AssigneeBody,
+    ClassBody,
     IncidentBody,
     IncidentWithHistory,
     ReportBody,
@@ -33,10 +34,27 @@ def _place(row: CaseRow) -> dict[str, float | None]:
     return {"lon": row.geom.x, "lat": row.geom.y}
 
 
+def class_body(row: CaseRow) -> ClassBody:
+    """One class of the catalogue; one that says nothing about it is in use."""
+    return ClassBody(
+        id=row.id,
+        rev=row.rev,
+        code=row.code,
+        name=row.name,
+        name_zh=row.name_zh,
+        major=row.major,
+        limit_hours=row.limit_hours,
+        duplicate_radius_m=row.duplicate_radius_m,
+        photo_rule=row.photo_rule,
+        active=row.active is not False,
+    )
+
+
 def report_body(row: CaseRow) -> ReportBody:
     """One report."""
     return ReportBody(
         id=row.id,
+        rev=row.rev,
         class_=row.class_code,
         text=row.text,
         channel=row.channel,

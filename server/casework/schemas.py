@@ -176,10 +176,33 @@ class WorkClaim(Body):
     position: PositionBody | None = None
 
 
+class ClassParameters(PageParameters):
+    """Filters of the catalogue; all given ones must hold."""
+
+    active: bool | None = Field(None, description="In use, or no longer.")
+    major: str | None = Field(None, max_length=100, description="Major class.")
+
+
+class ClassBody(BaseModel):
+    """One class of event: what it is called and what holds for its incidents."""
+
+    id: str
+    rev: int
+    code: str
+    name: str
+    name_zh: str | None
+    major: str | None
+    limit_hours: int | None = Field(description="Hours from filing until it is due.")
+    duplicate_radius_m: int | None
+    photo_rule: str | None
+    active: bool
+
+
 class ReportBody(BaseModel):
     """One report: a fact, it is never changed."""
 
     id: str
+    rev: int
     class_: str = Field(serialization_alias="class")
     text: str | None
     channel: str | None

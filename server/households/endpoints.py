@@ -10,6 +10,7 @@ from server.deps import Now, StoreDep
 from server.households import commands, queries
 from server.households.access import RegistryPrincipal
 from server.households.reading import (
+    dwelling_place,
     household_body,
     resident_body,
     the_resident,
@@ -18,6 +19,8 @@ from server.households.reading import (
     whole_household,
 )
 from server.households.schemas import (
+    DwellingParameters,
+    DwellingPlace,
     HouseholdBody,
     HouseholdCreate,
     HouseholdParameters,
@@ -48,6 +51,30 @@ _CHANGING = problems(
     Forbidden, NotFound, NeedsPerson, PreconditionFailed, InvalidBody, PreconditionRequired
 )
 _CREATING = problems(Forbidden, NotFound, AlreadyExists, InvalidBody)
+
+
+@router.get("/dwellings", responses=problems(InvalidParameter, Forbidden))
+async def list_dwellings(
+    *,
+    parameters: Annotated[DwellingParameters, Query()],
+    principal: RegistryPrincipal,
+    store: StoreDep,
+    now: Now,
+) -> Page[DwellingPlace]:
+    """List the dwellings you may see, where households can live, in the order of their ids."""
+    key = decode_cursor(parameters.cursor, str)
+    named = {"grid_id": parameters.grid, "code": parameters.code}
+    rows = await store.read(
+        lambda db: queries.dwellings_in(
+            db,
+            narrowed(db, scope_of(db, principal, now), parameters.area),
+            equal={name: value for name, value in named.items() if value is not None},
+            after_id=None if key is None else key[0],
+            limit=parameters.limit + 1,
+        )
+    )
+    page, following = paged(rows, parameters.limit, lambda row: (row.id,))
+    return Page(items=[dwelling_place(row) for row in page], next=following)
 
 
 @router.get("/households", responses=problems(InvalidParameter, Forbidden))

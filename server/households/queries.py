@@ -45,6 +45,23 @@ def households_in(
     return db.execute(statement.order_by(_household.id).limit(limit)).all()
 
 
+def dwellings_in(
+    db: Connection,
+    scope: Scope,
+    *,
+    equal: dict[str, Any],
+    after_id: str | None,
+    limit: int,
+) -> Sequence[RegistryRow]:
+    """Dwellings whose columns equal `equal`, by id."""
+    statement = select(*_dwelling).where(within(_dwelling.area_no, scope))
+    for name, value in equal.items():
+        statement = statement.where(_dwelling[name] == value)
+    if after_id is not None:
+        statement = statement.where(_dwelling.id > after_id)
+    return db.execute(statement.order_by(_dwelling.id).limit(limit)).all()
+
+
 def dwelling_in(db: Connection, scope: Scope, dwelling_id: str) -> RegistryRow | None:
     """`(id, area_no)` of one dwelling, or None."""
     statement = select(_dwelling.id, _dwelling.area_no).where(

@@ -11,12 +11,25 @@ from server.households import queries
 from server.households.queries import RegistryRow
 from server.households.schemas import (
     DwellingBody,
+    DwellingPlace,
     HouseholdBody,
     HouseholdWithResidents,
     ResidentBody,
     VisitBody,
 )
 from server.problems import NotFound
+
+
+def dwelling_place(row: RegistryRow) -> DwellingPlace:
+    """One dwelling of a list."""
+    return DwellingPlace(
+        id=row.id,
+        code=row.code,
+        address=row.address,
+        grid=row.grid_id,
+        lon=row.geom.x,
+        lat=row.geom.y,
+    )
 
 
 def household_fields(row: RegistryRow) -> dict[str, Any]:

@@ -112,6 +112,24 @@ class DwellingBody(BaseModel):
     address: str
 
 
+class DwellingParameters(PageParameters):
+    """Filters of the list of dwellings; all given ones must hold."""
+
+    area: str | None = Field(
+        None, max_length=AREA_CHARS_MAX, description="Code or id of an area; all below it."
+    )
+    grid: IdText | None = Field(None, description="Id of a grid.")
+    code: str | None = Field(None, max_length=40, description="Exact code.")
+
+
+class DwellingPlace(DwellingBody):
+    """A dwelling and where it stands (WGS 84)."""
+
+    grid: str | None
+    lon: float
+    lat: float
+
+
 class HouseholdBody(BaseModel):
     """One household. `rev` is what `If-Match` compares."""
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import shapely
 
+from geo.crs import WGS84
 from geo.layers import FieldKind, Layer
 from server.layers.features import feature_text, geometry_texts
 from server.layers.queries import LayerRow
@@ -37,6 +38,8 @@ def check_system(rows: Sequence[LayerRow], system: System) -> None:
     Raises:
         ReferenceSystemError: if they do not: their coordinates would mislead.
     """
+    if system.code == WGS84:
+        return
     shapes = shapely.from_wkb([row.wkb for row in rows])
     degrees = shapely.total_bounds(shapes).tolist() if rows else []
     if not degrees or np.isnan(degrees[0]):

@@ -319,6 +319,20 @@ async def test_only_dispatchers_decide_and_only_inside(desk: Desk, world: World)
         assert told(answer) == (404, "not-found")
 
 
+async def test_no_list_tells_of_another_area(desk: Desk, world: World) -> None:
+    incident = await dispatched(desk)
+    private = {incident["id"], incident["task"], incident["reports"][0]["id"]}
+    private |= {world.grids["G1"], world.dwellings["G1"], world.households["G1"]}
+    lists = "areas grids dwellings households reports incidents tasks conflicts layers/grids "
+    for name in (lists + "layers/incidents layers/tasks").split():
+        here = await desk.get(f"/v1/{name}", "dispatcher")
+        there = await desk.get(f"/v1/{name}", "dispatcher-n2")
+        assert (here.status_code, there.status_code) == (200, 200)
+        assert not any(each in there.text for each in private), name
+    own = await desk.get("/v1/incidents", "dispatcher")
+    assert incident["id"] in own.text
+
+
 async def test_a_withdrawn_task_cannot_be_withdrawn_again(desk: Desk) -> None:
     task = await task_of(desk, await dispatched(desk))
     gone = await step(desk, task, "withdraw", {"text": "Not needed"})
@@ -369,6 +383,18 @@ async def test_a_bad_parameter_is_named(desk: Desk, path: str, parameter: str) -
     answer = await desk.get(f"/v1/{path}", "dispatcher")
     assert told(answer) == (400, "invalid-parameter")
     assert answer.json()["parameter"] == parameter
+
+
+async def test_the_catalogue_of_classes_is_for_everybody(desk: Desk) -> None:
+    listed = await desk.items("/v1/classes", "dispatcher", limit=1)
+    assert [each["code"] for each in listed] == ["0102", "0402"]
+    for login in ("ann", "analyst", "dispatcher-n2"):
+        assert await desk.items("/v1/classes", login) == listed
+    assert listed[0]["limit_hours"] == 24
+    assert listed[0]["active"] is True
+    assert len(await desk.items("/v1/classes", "ann", active=True)) == 2
+    assert await desk.items("/v1/classes", "ann", active=False) == []
+    assert await desk.items("/v1/classes", "ann", major="Traffic") == []
 
 
 async def test_an_incident_can_be_corrected_and_moved(

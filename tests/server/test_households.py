@@ -6,7 +6,7 @@ import pytest
 from server.clock import new_id
 from tests.server.desk import Desk, pointers, told
 from tests.server.phones import RawPhone, held
-from tests.world import World
+from tests.world import LAT, LON, STEP, World
 
 pytestmark = [pytest.mark.anyio, pytest.mark.db]
 
@@ -48,6 +48,16 @@ async def test_filters_and_pages(desk: Desk, world: World) -> None:
     outside = await desk.get("/v1/households", "dispatcher-n2", area="N1")
     assert told(outside) == (400, "invalid-parameter")
     assert outside.json()["parameter"] == "area"
+
+
+async def test_dwellings_are_found_where_households_can_live(desk: Desk, world: World) -> None:
+    (found,) = await desk.items("/v1/dwellings", "ann")
+    assert (found["id"], found["grid"]) == (world.dwellings["G1"], world.grids["G1"])
+    assert (found["lon"], found["lat"]) == pytest.approx((LON + STEP / 2, LAT + STEP / 2))
+    named = await desk.items("/v1/dwellings", "dispatcher", code="WG3", area="N2")
+    assert [each["address"] for each in named] == ["Block G3"]
+    assert len(await desk.items("/v1/dwellings", "dispatcher", limit=1)) == 4
+    assert told(await desk.get("/v1/dwellings", "admin")) == (403, "forbidden")
 
 
 async def test_one_household_comes_with_dwelling_residents_and_etag(
