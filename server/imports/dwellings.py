@@ -104,7 +104,8 @@ def plan_dwellings(
         }
         record = known.dwellings.get(each.code) or derived_id("dwelling", each.code)
         wanted.append(Wanted(row=each.row, record=record, kind="dwelling", set=values))
-    return wanted
+    # A transaction locks the buckets it writes to: neighbours together, and it locks few.
+    return sorted(wanted, key=lambda each: (each.set["grid"], each.row))
 
 
 async def import_dwellings(store: Store, path: Path, options: Options) -> ImportReport:
