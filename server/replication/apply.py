@@ -189,7 +189,8 @@ def _advance_buckets(
             _leave(running[before.record.bucket], before.hash)
             if before.record.bucket != bucket:
                 exits.append(_exit_row(each, before, running[before.record.bucket]))
-        if before is None or before.record.bucket != bucket:
+        if before is not None and before.record.bucket != bucket:
+            # Only a record that came back can have left; a new one never did.
             entered.setdefault(bucket, []).append(each.record.id)
         head = running[bucket]
         head[0] += 1
