@@ -6,7 +6,7 @@ Results go to standard output, everything else to standard error, so that script
 import asyncio
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from importlib.metadata import entry_points
@@ -334,11 +334,11 @@ def add_commands() -> None:
             typer.echo(f"jingwei: the command {point.name} cannot be loaded: {error}", err=True)
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; what an operator can act on is one line, not a traceback."""
     add_commands()
     try:
-        app()
+        app(arguments)
     except Problem as problem:
         reason = problem.detail or problem.title
     except StoreBusy as busy:

@@ -111,11 +111,10 @@ def test_an_account_keeps_its_role_and_area(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     token_for(populated)
-    arguments = ["jingwei", "token", "create", "--login", "li", *options]
-    monkeypatch.setattr(sys, "argv", [*arguments, "--database", populated])
     monkeypatch.setenv("JINGWEI_ALLOW_UNSAFE", "1")
+    arguments = ["token", "create", "--login", "li", *options, "--database", populated]
     with pytest.raises(SystemExit) as ended:
-        main()
+        main(arguments)
     assert ended.value.code == 1
     told = capsys.readouterr()
     assert told.out == ""
