@@ -5,6 +5,7 @@ Everything is written through the product's own write path; nothing here is time
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import shapely
@@ -92,7 +93,7 @@ def _household(grid_index: int, grid: str, number: int) -> tuple[Draft, Draft]:
     )
 
 
-def _submit(db: Connection, console: Console, drafts: Sequence[Draft]) -> None:
+def _submit(db: Connection, *, console: Console, drafts: Sequence[Draft]) -> None:
     require_done(submit(db, console, drafts, now_ms=now_ms()))
 
 
@@ -120,7 +121,7 @@ async def build_field(
     everything = drafts + homes
     for at in range(0, len(everything), CHUNK):
         chunk = everything[at : at + CHUNK]
-        await store.write(lambda db, chunk=chunk: _submit(db, console, chunk))
+        await store.write(partial(_submit, console=console, drafts=chunk))
 
     def enrol(db: Connection) -> list[BenchPhone]:
         now = now_ms()

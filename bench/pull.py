@@ -19,7 +19,7 @@ import uvicorn
 from fastapi import FastAPI
 from pydantic import BaseModel, TypeAdapter
 from sqlalchemy import Connection, text
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 from starlette.responses import Response
 
 from bench.field import BenchPhone, build_field, clock, request_bytes
@@ -98,7 +98,7 @@ async def paged(
 def _rows_as_common(db: Connection, bucket: str, after: int) -> bytes:
     with Session(db) as session:
         statement = select(RecordRow).where(RecordRow.bucket == bucket, RecordRow.seq > after)
-        rows = session.exec(statement.order_by(RecordRow.seq).limit(PAGE)).all()
+        rows = session.exec(statement.order_by(col(RecordRow.seq)).limit(PAGE)).all()
         items = [
             Item(
                 record=row.id,

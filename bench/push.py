@@ -14,6 +14,7 @@ import itertools
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -79,7 +80,7 @@ async def replay(store: Store, recorded: Sequence[Sequence[Statement]]) -> float
     """Mutations a second of the recorded statements, `CONCURRENT` at a time."""
     queue = iter(recorded)
 
-    def run(db: Connection, statements: Sequence[Statement]) -> None:
+    def run(db: Connection, *, statements: Sequence[Statement]) -> None:
         for sql, parameters, many in statements:
             if many:
                 db.exec_driver_sql(sql, parameters)
@@ -90,7 +91,7 @@ async def replay(store: Store, recorded: Sequence[Sequence[Statement]]) -> float
 
     async def worker() -> None:
         for statements in queue:
-            await store.write(lambda db, statements=statements: run(db, statements))
+            await store.write(partial(run, statements=statements))
 
     begun = perf_counter()
     await asyncio.gather(*(worker() for _ in range(CONCURRENT)))

@@ -22,14 +22,14 @@ _SORTED = json.JSONEncoder(
 _AS_GIVEN = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
-def canonical(value: Any) -> bytes:
+def canonical(value: Any, *, depth: int = DEPTH_MAX) -> bytes:
     """Return the RFC 8785 bytes of a JSON value made of str, int, bool, None, list and dict.
 
     Raises:
         ValueError: for a float, an integer outside +-2**53, a key that is not text, a lone
-            surrogate, any other type, or nesting deeper than `DEPTH_MAX`.
+            surrogate, any other type, or nesting deeper than `depth`.
     """
-    if _check(value, DEPTH_MAX):
+    if _check(value, depth):
         return _SORTED(value).encode()
     return _AS_GIVEN(_in_utf16_order(value)).encode()
 

@@ -7,6 +7,7 @@ it looks like a member name: both may be personal data.
 
 import re
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from sync.errors import ProtocolError
@@ -32,9 +33,9 @@ class Members:
         """Return the pointer of member `name`."""
         return f"{self.pointer}/{name}"
 
-    def only(self, names: Iterable[str]) -> "Members":
+    def only(self, names: AbstractSet[str]) -> "Members":
         """Return self, or raise if a member outside `names` is present."""
-        for name in sorted(self._members.keys() - frozenset(names)):
+        for name in sorted(self._members.keys() - names):
             pointer = self.at(name) if _NAME.fullmatch(name) else self.pointer
             raise ProtocolError(pointer, "is not a member the protocol knows")
         return self

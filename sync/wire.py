@@ -74,15 +74,17 @@ LEASE_CHARS_MAX = 200
 VERSION_CHARS_MAX = 40
 _DIGEST = re.compile(r"[0-9a-f]{16}")
 _DIGEST_REASON = "must be 16 lower-case hexadecimal digits"
-_REQUEST_NAMES = (
-    "protocol",
-    "app",
-    "lease",
-    "clock",
-    "last_n",
-    "mutations",
-    "buckets",
-    "max_bytes",
+_REQUEST_NAMES = frozenset(
+    (
+        "protocol",
+        "app",
+        "lease",
+        "clock",
+        "last_n",
+        "mutations",
+        "buckets",
+        "max_bytes",
+    )
 )
 
 
@@ -120,7 +122,7 @@ def decode_request(value: Any) -> SyncRequest:
     if protocol != PROTOCOL:
         raise UnsupportedProtocol("/protocol", f"must be {PROTOCOL}")
     members.only(_REQUEST_NAMES)
-    app = members.members("app").only(("version", "schema"))
+    app = members.members("app").only({"version", "schema"})
     mutations = members.array("mutations", limit=MUTATIONS_MAX)
     return SyncRequest(
         app_version=app.text("version", max_chars=VERSION_CHARS_MAX),
@@ -139,7 +141,7 @@ def decode_request(value: Any) -> SyncRequest:
 def _cursors(members: Members) -> tuple[BucketCursor, ...]:
     cursors = []
     for at, each in enumerate(members.array("buckets", limit=BUCKETS_MAX)):
-        cursor = Members(each, f"/buckets/{at}").only(("id", "epoch", "seq", "digest"))
+        cursor = Members(each, f"/buckets/{at}").only({"id", "epoch", "seq", "digest"})
         cursors.append(
             BucketCursor(
                 id=cursor.text("id", max_chars=BUCKET_ID_CHARS_MAX),

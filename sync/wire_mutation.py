@@ -14,7 +14,7 @@ from sync.canonical import canonical
 from sync.errors import ProtocolError
 from sync.fields import is_id
 from sync.kinds import LAT_E7, LON_E7, SET_ELEMENTS_MAX
-from sync.members import Members, number_fault
+from sync.members import DEPTH_MAX, Members, number_fault
 from sync.mutation import ClockReading, Datum, Malformed, Mutation, Position
 from sync.rfc3339 import format_wall
 
@@ -25,21 +25,24 @@ _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _ID_REASON = "must be a UUID in lower case"
 _NAME_REASON = "must be a lower-case name"
-_NAMES = (
-    "n",
-    "record",
-    "kind",
-    "base",
-    "clock",
-    "set",
-    "add",
-    "remove",
-    "act",
-    "args",
-    "position",
-    "actor",
-    "group",
+_NAMES = frozenset(
+    (
+        "n",
+        "record",
+        "kind",
+        "base",
+        "clock",
+        "set",
+        "add",
+        "remove",
+        "act",
+        "args",
+        "position",
+        "actor",
+        "group",
+    )
 )
+_CLOCK_NAMES = frozenset(("wall", "uptime_ms", "boot"))
 
 
 def clock_object(clock: ClockReading) -> dict[str, Any]:
@@ -53,7 +56,7 @@ def clock_object(clock: ClockReading) -> dict[str, Any]:
 
 def read_clock(members: Members) -> ClockReading:
     """Return the clock reading in `members`."""
-    members.only(("wall", "uptime_ms", "boot"))
+    members.only(_CLOCK_NAMES)
     return ClockReading(
         wall_ms=members.wall_ms("wall"),
         uptime_ms=members.integer("uptime_ms"),
@@ -76,7 +79,7 @@ def position_object(position: Position) -> dict[str, Any]:
 
 def read_position(members: Members) -> Position:
     """Return the position in `members`; it stays in the datum it is labelled with."""
-    members.only(("lon_e7", "lat_e7", "datum", "accuracy_cm", "fixed_at"))
+    members.only({"lon_e7", "lat_e7", "datum", "accuracy_cm", "fixed_at"})
     datum = members.text("datum", max_chars=20)
     if datum not in {str(each) for each in Datum}:
         raise ProtocolError(members.at("datum"), f"must be one of {', '.join(Datum)}")
@@ -148,18 +151,23 @@ def decode_mutation(value: Any, pointer: str = "") -> Mutation | Malformed:
 
 
 def _body(value: dict[str, Any], pointer: str) -> bytes:
+    try:
+        body = canonical(value, depth=DEPTH_MAX)
+    except ValueError as error:
+        raise _fault_of(value, pointer) from error
+    if len(body) > MUTATION_BYTES_MAX:
+        raise ProtocolError(pointer, f"must have at most {MUTATION_BYTES_MAX} bytes")
+    return body
+
+
+def _fault_of(value: dict[str, Any], pointer: str) -> ProtocolError:
+    """Name the member because of which a mutation has no canonical form."""
     for name, member in sorted(value.items(), key=lambda each: each[0]):
         fault = number_fault(member)
         if fault is not None:
             shown = f"{pointer}/{name}" if name in _NAMES else pointer
-            raise ProtocolError(shown, fault)
-    try:
-        body = canonical(value)
-    except ValueError as error:
-        raise ProtocolError(pointer, "has no canonical form") from error
-    if len(body) > MUTATION_BYTES_MAX:
-        raise ProtocolError(pointer, f"must have at most {MUTATION_BYTES_MAX} bytes")
-    return body
+            return ProtocolError(shown, fault)
+    return ProtocolError(pointer, "has no canonical form")
 
 
 def _kept(value: dict[str, Any]) -> bytes:

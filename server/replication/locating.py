@@ -48,13 +48,12 @@ def published(db: Connection) -> Published:
 def place(index: GridIndex, position: Position) -> Located:
     """Convert one position to WGS 84 and name the grid it most likely lies in."""
     lon, lat = to_wgs84(position.lon_e7 / _E7, position.lat_e7 / _E7, position.datum.value)
-    candidates = index.locate(lon, lat, position.accuracy_cm / 100)
-    inside = [each for each in candidates if each.inside]
+    location = index.locate(lon, lat, position.accuracy_cm / 100)
     return Located(
-        grid=inside[0].grid if inside else None,
+        grid=location.grid,
         lon_e7=round(lon * _E7),
         lat_e7=round(lat * _E7),
-        certain=bool(inside) and len(candidates) == 1,
+        certain=location.certain,
     )
 
 
