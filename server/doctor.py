@@ -68,7 +68,8 @@ def file_findings(db: Connection) -> list[Finding]:
 def _tables_without_geometry(db: Connection) -> list[str]:
     statement = text(
         "SELECT table_name FROM gpkg_contents WHERE data_type = 'features'"
-        " AND table_name NOT IN (SELECT table_name FROM gpkg_geometry_columns) ORDER BY table_name"
+        " AND table_name NOT IN (SELECT table_name FROM gpkg_geometry_columns)"
+        " ORDER BY table_name"
     )
     return [str(name) for name in db.execute(statement).scalars()]
 

@@ -14,6 +14,7 @@ from server.settings import Settings
 
 DRAIN_S = 20
 KEEP_ALIVE_S = 20
+WORKER_START_S = 60
 HEADER_BYTES_MAX = 64 * 1024
 GC_THRESHOLDS = (50_000, 20, 100)
 
@@ -105,6 +106,7 @@ def options(settings: Settings) -> dict[str, Any]:
         "access_log": False,
         "server_header": False,
         "timeout_keep_alive": KEEP_ALIVE_S,
+        "timeout_worker_healthcheck": WORKER_START_S,
         "timeout_graceful_shutdown": DRAIN_S,
         "log_level": "info",
     }

@@ -26,7 +26,7 @@ from server.settings import Settings
 from tests import services
 from tests.server.people import build_people
 
-SECONDS_TO_START = 30
+SECONDS_TO_START = 60
 
 
 def run(*arguments: str, database: str, code: int = 0) -> Result:

@@ -1,10 +1,13 @@
 """Wake-ups, in-process and through Redis: quick when all is well, harmless when not."""
 
 import asyncio
+import os
+import signal
 import time
 from collections.abc import AsyncIterator
 
 import pytest
+from redis.asyncio import Redis
 from sqlalchemy import text
 
 from server.app import create_app
@@ -109,7 +112,9 @@ async def test_a_dead_redis_costs_nothing_and_a_new_one_is_found() -> None:
         for each in (here, there):
             await each.start()
         await until(lambda: here.connected and there.connected)
-        server.halt()
+        async with Redis.from_url(server.url) as asking:
+            process = (await asking.info("server"))["process_id"]
+        os.kill(process, signal.SIGKILL)
         await until(lambda: not here.connected and not there.connected)
 
         same_process = await asleep(here, {"a"})
@@ -121,6 +126,7 @@ async def test_a_dead_redis_costs_nothing_and_a_new_one_is_found() -> None:
         await until(lambda: here.lost > 0)
 
         waiting = await asleep(there, {"a"}, 20)
+        server.halt()
         server.start()
         await until(lambda: here.connected and there.connected)
         assert await waiting, "a reconnection wakes, because something may have been missed"
