@@ -116,7 +116,11 @@ def heal(handset: Handset) -> None:
 
 def check_facts(city: City, handset: Handset) -> None:
     """Every fact the worker wrote down is on the server, or waits for a person."""
-    device = city.server.devices[handset.phone.device or ""]
-    undecided = {each.record for each in device.settled.values() if each.outcome in UNDECIDED}
+    undecided = {
+        each.record
+        for device in city.server.devices.values()
+        for each in device.settled.values()
+        if each.outcome in UNDECIDED
+    }
     lost = handset.facts - city.server.records.keys() - undecided
     assert not lost, "a fact was lost"
