@@ -1,6 +1,7 @@
 """`openapi.yaml` is the reviewed contract: what the application says, and complete."""
 
 from collections.abc import Iterator
+from difflib import unified_diff
 from http import HTTPStatus
 from typing import Any
 
@@ -30,7 +31,11 @@ CALLS = dict(_calls())
 
 def test_the_committed_contract_is_what_the_application_says() -> None:
     now = as_yaml(create_app(Settings.model_construct()).openapi())
-    assert now == TEXT, "run `make openapi` and read the difference as a client would"
+    difference = list(
+        unified_diff(TEXT.splitlines(), now.splitlines(), "committed", "now", n=1)
+    )
+    shown = "\n".join(difference[:40])
+    assert not difference, f"run `make openapi` and read this as a client would:\n{shown}"
 
 
 def test_the_same_code_always_writes_the_same_text() -> None:
