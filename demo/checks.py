@@ -26,7 +26,10 @@ _CLAIM = "claim"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhoneSays:
-    """What one phone believes: digests by bucket, outcomes by n, what it has not got rid of."""
+    """What one phone believes: digests by bucket, outcomes by n, what it has not got rid of.
+
+    `done_ms` is not its belief but the truth: when each of its mutations was really made.
+    """
 
     login: str
     device: str
@@ -34,6 +37,7 @@ class PhoneSays:
     settled: Mapping[int, str]
     pending: int
     up_to_date: bool
+    done_ms: Mapping[int, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,6 +215,31 @@ def _touches(row: Mutated, name: str) -> bool:
     if body.get("act") == "resolve":
         return bool(body.get("args", {}).get("field") == name)
     return any(name in body.get(word, {}) for word in ("set", "add", "remove"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Corrected:
+    """How the times of one quality came out: how many, and the largest error."""
+
+    count: int
+    error_ms: int
+
+
+def corrected_times(
+    phones: Iterable[PhoneSays], mutations: Iterable[Mutated]
+) -> dict[str, Corrected]:
+    """Compare the corrected time of each deed with the time at which it was really done."""
+    true_ms = {(each.device, n): ms for each in phones for n, ms in each.done_ms.items()}
+    found: dict[str, Corrected] = {}
+    for row in mutations:
+        if (row.device, row.n) not in true_ms:
+            continue
+        so_far = found.get(row.quality, Corrected(count=0, error_ms=0))
+        error_ms = abs(row.at_ms - true_ms[row.device, row.n])
+        found[row.quality] = Corrected(
+            count=so_far.count + 1, error_ms=max(so_far.error_ms, error_ms)
+        )
+    return found
 
 
 def examine(

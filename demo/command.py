@@ -1,7 +1,7 @@
 """`jingwei demo`: build a store, simulate a working day, check the promises, keep serving."""
 
 import json
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -15,11 +15,20 @@ from demo.serving import ServerProcess, ServerSilentError
 from demo.sources import DISTRICT_CODE
 from demo.summary import Result, as_json, show
 from demo.worker import StuckError
+from server.db.postgres_store import UnsafeStore
 from server.db.store import StoreBusy
 
 DEVICES_MAX, HOUSEHOLDS_MAX = 100, 100_000
 WIDTH_WITHOUT_TERMINAL = 100
 BROKEN, FAILED = 1, 2
+FAULTS = (
+    NotOursError,
+    ImportFailedError,
+    StuckError,
+    ServerSilentError,
+    StoreBusy,
+    UnsafeStore,
+)
 LON, LAT = 121.4981, 25.0298
 
 
@@ -72,14 +81,18 @@ def demo(  # noqa: PLR0913 - the options of one command
             _report(result, json_file, out)
             if not leave:
                 _invite(prepared, server, out)
-                server.wait()
-    except KeyboardInterrupt:
-        raise typer.Exit(0) from None
-    except (NotOursError, ImportFailedError, StuckError, ServerSilentError, StoreBusy) as fault:
+                _serve_on(server)
+    except FAULTS as fault:
         typer.echo(f"jingwei demo: {fault}", err=True)
         raise typer.Exit(FAILED) from None
     if not result.kept:
         raise typer.Exit(BROKEN)
+
+
+def _serve_on(server: ServerProcess) -> None:
+    """Wait until somebody ends it; Ctrl-C is the expected way."""
+    with suppress(KeyboardInterrupt):
+        server.wait()
 
 
 def _report(result: Result, json_file: Path | None, out: Console) -> None:

@@ -31,6 +31,8 @@ CONTACT_MINUTES: tuple[tuple[int, int], ...] = (
 )
 """Minute of the shift, and every which worker is in contact then."""
 OFFICE_MINUTES = (250, 455)
+CALLING_OFF_MINUTE = 365
+"""Just after some phones have been in contact, long before the others are."""
 
 Told = Callable[[str, int, int], None]
 
@@ -117,6 +119,7 @@ class Day:
             for minute, every in CONTACT_MINUTES
         ]
         hours += [(minute, lambda: self._office_hour(office)) for minute in OFFICE_MINUTES]
+        hours.append((CALLING_OFF_MINUTE, office.call_off))
         done = 0
         for minute, contact in sorted(hours, key=lambda hour: hour[0]):
             done = self._work_until(deeds, done, minute)

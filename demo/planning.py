@@ -71,6 +71,18 @@ def clock_trouble(index: int) -> ClockTrouble:
     }.get(index % 7, ClockTrouble())
 
 
+def clock_states(crew: Sequence[WorkerPlan]) -> dict[str, int]:
+    """Count the phones by what is wrong with their clocks."""
+    counts = {"right": 0, "wrong by days": 0, "set wrong in the shift": 0, "restarted": 0}
+    for worker in crew:
+        trouble = clock_trouble(worker.index)
+        counts["wrong by days"] += trouble.error_ms != 0
+        counts["set wrong in the shift"] += trouble.set_to_ms is not None
+        counts["restarted"] += trouble.reboots
+        counts["right"] += trouble == ClockTrouble()
+    return counts
+
+
 def plan_day(
     crew: Sequence[WorkerPlan], rhythm: Sequence[int], *, start_ms: int, seed: int
 ) -> list[Happening]:

@@ -35,6 +35,8 @@ class Mutated:
     outcome: str
     rev: int
     base: int
+    at_ms: int
+    quality: str
     body: bytes
     console: bool
 
@@ -89,7 +91,8 @@ def mutations(db: Connection) -> list[Mutated]:
     """Every stored mutation, by device and n."""
     rows = db.execute(
         text(
-            "SELECT device_id, n, record_id, kind, outcome, rev, base, body, device.console"
+            "SELECT device_id, n, record_id, kind, outcome, rev, base, at_ms, quality, body,"
+            " device.console"
             " FROM mutation JOIN device ON device.id = device_id ORDER BY device_id, n"
         )
     )
@@ -102,8 +105,10 @@ def mutations(db: Connection) -> list[Mutated]:
             outcome=row[4],
             rev=row[5] or 0,
             base=row[6],
-            body=bytes(row[7]),
-            console=bool(row[8]),
+            at_ms=row[7],
+            quality=row[8],
+            body=bytes(row[9]),
+            console=bool(row[10]),
         )
         for row in rows
     ]
@@ -121,14 +126,3 @@ def conflicts_open(db: Connection) -> list[OpenConflict]:
         OpenConflict(record=str(row[0]), kind=row[1], field=row[2], choices=row[3], live=row[4])
         for row in rows
     ]
-
-
-def quality_counts(db: Connection) -> dict[str, int]:
-    """Phones' mutations by how exact their corrected time is."""
-    rows = db.execute(
-        text(
-            "SELECT quality, count(*) FROM mutation JOIN device ON device.id = device_id"
-            " WHERE NOT device.console GROUP BY quality ORDER BY quality"
-        )
-    )
-    return {row[0]: int(row[1]) for row in rows}

@@ -9,10 +9,11 @@ from sqlalchemy import Connection
 
 from demo import queries
 from demo.building import Crew, Ground, build_store, clear_database, clear_file, open_demo_store
-from demo.checks import PhoneSays, examine
+from demo.checks import PhoneSays, corrected_times, examine
 from demo.clocks import last_working_day
 from demo.crew import WorkerPlan, plan_crew
 from demo.day import Day, DayDone, DayPlan, Told
+from demo.planning import clock_states
 from demo.queries import Mutated, OpenConflict, Stored
 from demo.serving import ServerProcess
 from demo.summary import Result, total
@@ -50,7 +51,6 @@ class _Seen:
     records: dict[str, Stored]
     mutations: list[Mutated]
     conflicts: list[OpenConflict]
-    qualities: dict[str, int]
 
 
 def store_url(database: str, folder: Path) -> str:
@@ -121,6 +121,7 @@ def _says(worker: Worker) -> PhoneSays:
         settled={each.n: each.outcome.value for each in phone.outcomes()},
         pending=len(phone.pending()),
         up_to_date=phone.is_up_to_date(),
+        done_ms=worker.done_ms,
     )
 
 
@@ -131,7 +132,6 @@ async def _look(database: str) -> _Seen:
             records=queries.records(db),
             mutations=queries.mutations(db),
             conflicts=queries.conflicts_open(db),
-            qualities=queries.quality_counts(db),
         )
 
     store = open_demo_store(database)
@@ -155,7 +155,8 @@ def _result(
         deeds=total([done.deeds]),
         office=total([done.office]),
         outcomes=total([outcomes]),
-        qualities=seen.qualities,
+        clocks=clock_states(prepared.crew),
+        times=corrected_times(phones, seen.mutations),
         conflicts=seen.conflicts,
         findings=examine(phones, seen.mutations, seen.records),
         traffic={each.plan.login: each.traffic for each in done.workers},

@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from demo.checks import Findings
+from demo.checks import Corrected, Findings
 from demo.clocks import office_time
 from demo.queries import OpenConflict
 from demo.worker import Traffic
@@ -27,7 +27,8 @@ class Result:
     deeds: Mapping[str, int]
     office: Mapping[str, int]
     outcomes: Mapping[str, int]
-    qualities: Mapping[str, int]
+    clocks: Mapping[str, int]
+    times: Mapping[str, Corrected]
     conflicts: Sequence[OpenConflict]
     findings: Findings
     traffic: Mapping[str, Traffic]
@@ -74,7 +75,8 @@ def show(result: Result, out: Console) -> None:
     out.print("Reports: natures, rhythm and clustering are mapped from real request streams.")
     out.print(_counted("Steps of the dispatcher, online", "step", result.office))
     out.print(_counted("Mutations of phones by outcome", "outcome", result.outcomes))
-    out.print(_counted("How exact their corrected times are", "quality", result.qualities))
+    out.print(_counted("Clocks of the phones", "clock", result.clocks))
+    out.print(_times(result.times))
     faults = total(each.faults for each in result.traffic.values())
     out.print(_counted("What the networks did to requests", "fault", faults))
     _show_conflicts(result.conflicts, out)
@@ -88,6 +90,18 @@ def _counted(title: str, name: str, counts: Mapping[str, int]) -> Table:
     table.add_column("count", justify="right")
     for each, count in counts.items():
         table.add_row(each, f"{count:,}")
+    return table
+
+
+def _times(times: Mapping[str, Corrected]) -> Table:
+    """Whatever the phones' clocks said: how far corrected times are from the true ones."""
+    title = "Corrected times against the true ones"
+    table = Table(title=title, title_justify="left", title_style="bold")
+    table.add_column("quality")
+    for column in ("deeds", "largest error, s"):
+        table.add_column(column, justify="right")
+    for quality, each in sorted(times.items()):
+        table.add_row(quality, f"{each.count:,}", f"{each.error_ms / 1000:.1f}")
     return table
 
 

@@ -58,6 +58,7 @@ class Worker:
     def __init__(self, plan: WorkerPlan, folder: Path, world: World, *, seed: int) -> None:
         self.plan = plan
         self.traffic = Traffic()
+        self.done_ms: dict[int, int] = {}
         self._chance = SeededChance(seed, "worker", plan.login)
         pair = plan.index if plan.partner is None else min(plan.index, plan.partner)
         self._shared = SeededChance(seed, "pair", pair)
@@ -127,6 +128,8 @@ class Worker:
             Deed.REBOOT: self._reboot,
         }
         deeds[happening.deed](happening)
+        for n in self.phone.pending():
+            self.done_ms.setdefault(n, happening.at_ms)
 
     def _report(self, happening: Happening) -> None:
         if happening.request is None:

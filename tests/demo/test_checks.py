@@ -5,7 +5,7 @@ from hashlib import sha256
 
 import pytest
 
-from demo.checks import PhoneSays, examine
+from demo.checks import Corrected, PhoneSays, corrected_times, examine
 from demo.queries import Mutated, Stored
 from sync.canonical import canonical
 from sync.codec import encode_record
@@ -26,6 +26,8 @@ def mutation(n: int, value: str, *, base: int, rev: int, device: str = DEVICE) -
         outcome="applied",
         rev=rev,
         base=base,
+        at_ms=1_000 * n,
+        quality="exact",
         body=body,
         console=False,
     )
@@ -54,6 +56,7 @@ PHONE = PhoneSays(
     settled={1: "applied", 2: "applied"},
     pending=0,
     up_to_date=True,
+    done_ms={1: 1_000, 2: 1_700},
 )
 
 
@@ -91,6 +94,11 @@ def test_a_value_nobody_replaced_knowingly_may_not_be_gone() -> None:
     unseen = mutation(1, "02", base=0, rev=2, device="d2")
     found = examine([replace(PHONE, settled={1: "applied"})], [MUTATIONS[0], unseen], RECORDS)
     assert found.lost == ("worker-01 1: the value of door is gone",)
+
+
+def test_corrected_times_are_compared_with_the_true_ones() -> None:
+    found = corrected_times([PHONE], MUTATIONS)
+    assert found == {"exact": Corrected(count=2, error_ms=300)}
 
 
 def test_a_lost_record_is_found() -> None:
