@@ -133,7 +133,7 @@ async def build_field(
                 login=f"w{number:04}",
                 role=Role.WORKER,
                 area_code=f"G{number % grids:04}",
-                now_ms=now - 1_000_000,
+                now_ms=now - 86_400_000,
             )
             device = NewDevice(id=new_id(), account=account, name="bench", app_version="1")
             token = enrol_device(db, device, now_ms=now)
@@ -171,7 +171,7 @@ def batch(phone: BenchPhone, *, first_n: int, size: int, now: int) -> dict[str, 
     return {
         "protocol": 1,
         "app": {"version": "1", "schema": 1},
-        "clock": clock(now, 2_000_000_000),
+        "clock": clock(now, 10_000_000),
         "last_n": first_n + size - 1,
         "mutations": mutations,
         "buckets": [],

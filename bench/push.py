@@ -131,7 +131,8 @@ async def over_http(port: int, phones: Sequence[BenchPhone], *, seconds: float) 
                 body["lease"] = lease
             answer = await wire.request("POST", "/v1/sync", phone.token, request_bytes(body))
             reply = json.loads(answer.body)
-            if answer.status != 200 or reply["settled_through"] != n + SIZE - 1:
+            settled = answer.status == 200 and reply["settled_through"] == n + SIZE - 1
+            if not settled or reply["outcomes"]:
                 raise SystemExit(f"push failed: {answer.status} {answer.body[:300]!r}")
             lease, n = reply["lease"], n + SIZE
             next(done)
