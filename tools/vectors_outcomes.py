@@ -1,0 +1,341 @@
+"""Vectors of outcomes: short stories of calls, every code in at least one of them."""
+
+from collections.abc import Callable
+from typing import Any
+
+from sync.known import Located
+from tools.vectors_town import ALWAYS, START_MS, Party, Town, made_id
+
+GRID, OTHER_GRID, DWELLING, HOUSEHOLD = (made_id(each) for each in (2, 3, 4, 5))
+REPORT, TASK, FRESH, NOWHERE = (made_id(each) for each in (6, 7, 8, 99))
+BUCKET = f"grid:{GRID}"
+POSITION = {
+    "lon_e7": 1_166_000_000,
+    "lat_e7": 399_000_000,
+    "datum": "gcj02",
+    "accuracy_cm": 800,
+}
+HERE = Located(grid=GRID, lon_e7=1_165_937_552, lat_e7=398_985_984, certain=True)
+
+
+class Cast:
+    """A grid with a dwelling and a household, two workers of it, a stranger and the office."""
+
+    def __init__(self) -> None:
+        self.town = Town()
+        self.anna = _party("anna", 21, assigned=(BUCKET,))
+        self.bo = _party("bo", 22, assigned=(BUCKET,))
+        self.stranger = _party("stranger", 23)
+        self.office = _party("office", 24, console=True)
+        self.leader = _party("leader", 25, console=True)
+        for record, kind, values in _FIRST:
+            self.say("The office makes what there is.", self.office, record, kind, set=values)
+
+    def say(self, lesson: str, party: Party, record: str, kind: str, **rest: Any) -> None:
+        """Let a party send one mutation."""
+        self.town.call(lesson, party, party.next(record, kind, **rest))
+
+    def report(self) -> str:
+        """Let Anna report something; return the incident that the report makes."""
+        mutation = self.anna.next(
+            REPORT, "report", set={"class": "leak", "text": "water"}, position=POSITION
+        )
+        lesson = "A report makes an incident, in the grid where it was measured."
+        self.town.call(lesson, self.anna, mutation, located={mutation["n"]: HERE})
+        return str(
+            self.town.calls[-1]["written"][0]["state"].get("incident") or _incident(self)
+        )
+
+    def dispatch(self) -> str:
+        """Let the office give the reported incident to Anna; return the incident."""
+        incident = self.report()
+        self.say(
+            "The office registers it and makes a task.",
+            self.office,
+            incident,
+            "incident",
+            base=1,
+            act="dispatch",
+            args={"task": TASK, "assignee": self.anna.account},
+        )
+        return incident
+
+
+def _incident(cast: Cast) -> str:
+    return next(each.id for each in cast.town.records.values() if each.kind == "incident")
+
+
+def _party(
+    name: str, number: int, *, console: bool = False, assigned: tuple[str, ...] = ()
+) -> Party:
+    device, account = made_id(number), made_id(number + 100)
+    return Party(name=name, device=device, account=account, console=console, assigned=assigned)
+
+
+_FIRST: tuple[tuple[str, str, dict[str, Any]], ...] = (
+    (
+        GRID,
+        "grid",
+        {
+            "code": "G-1",
+            "name": "Grid 1",
+            "community": made_id(1),
+            "boundary": "_p~iF~ps|U_ulLnnqC_mqNvxq`@",
+            "area_m2": 250_000,
+        },
+    ),
+    (
+        DWELLING,
+        "dwelling",
+        {
+            "code": "D-1",
+            "address": "1 Plum Lane",
+            "lon_e7": 1_165_937_552,
+            "lat_e7": 398_985_984,
+            "grid": GRID,
+        },
+    ),
+    (HOUSEHOLD, "household", {"dwelling": DWELLING, "door": "201"}),
+)
+
+
+def invalid_things(cast: Cast) -> None:
+    """What is wrong by itself: final, and the queue goes on."""
+    anna, say = cast.anna, cast.say
+    wrong = anna.next(HOUSEHOLD, "household", base=1, sets={})
+    cast.town.call("A member that does not exist.", anna, wrong)
+    say("No such kind.", anna, FRESH, "vehicle", set={"code": "1"})
+    say("No such field.", anna, HOUSEHOLD, "household", base=1, set={"colour": "red"})
+    say("No such act.", anna, HOUSEHOLD, "household", base=1, act="paint")
+    say("Not a word of the list.", anna, HOUSEHOLD, "household", base=1, set={"status": "x"})
+    say("A required field is missing.", anna, FRESH, "household", set={"door": "202"})
+    say(
+        "Fixed at creation.",
+        anna,
+        HOUSEHOLD,
+        "household",
+        base=1,
+        set={"dwelling": NOWHERE},
+    )
+    say("Only the office writes it.", anna, FRESH, "dwelling", set={"code": "D-2"})
+    say(
+        "Only the office may do it.",
+        anna,
+        HOUSEHOLD,
+        "household",
+        base=1,
+        act="resolve",
+        args={"field": "door", "value": "1"},
+    )
+    say("The record is a household.", anna, HOUSEHOLD, "resident", base=1, set={"name": "x"})
+
+
+def held_things(cast: Cast) -> None:
+    """What a person must look at."""
+    anna, say = cast.anna, cast.say
+    say("There is no revision 7 yet.", anna, HOUSEHOLD, "household", base=7, set={"door": "3"})
+    say("There is no such record.", anna, NOWHERE, "household", base=1, set={"door": "3"})
+    say("There is no such dwelling.", anna, FRESH, "household", set={"dwelling": NOWHERE})
+    say(
+        "Never assigned there.",
+        cast.stranger,
+        HOUSEHOLD,
+        "household",
+        base=1,
+        set={"door": "3"},
+    )
+    say(
+        "Somebody else than the holder of the device.",
+        anna,
+        HOUSEHOLD,
+        "household",
+        base=1,
+        set={"door": "3"},
+        actor=cast.bo.account,
+    )
+
+
+def edits(cast: Cast) -> None:
+    """Edits of two phones that have not seen each other."""
+    anna, bo, say = cast.anna, cast.bo, cast.say
+    say("An edit of what was seen.", anna, HOUSEHOLD, "household", base=1, set={"door": "3"})
+    say(
+        "Her next edit, with the base she still has: nobody else wrote, so it is applied.",
+        anna,
+        HOUSEHOLD,
+        "household",
+        base=1,
+        add={"languages": ["yue"]},
+    )
+    say(
+        "Another field, unseen by each other: merged.",
+        bo,
+        HOUSEHOLD,
+        "household",
+        base=1,
+        set={"contact_phone": "555-0138"},
+    )
+    say(
+        "What the record says already: nothing is asked for.",
+        anna,
+        HOUSEHOLD,
+        "household",
+        base=4,
+        set={"contact_phone": "555-0138"},
+    )
+    say(
+        "The same new value without having seen it: unchanged, but the revision rises.",
+        anna,
+        HOUSEHOLD,
+        "household",
+        base=3,
+        set={"contact_phone": "555-0138"},
+    )
+    say(
+        "Another value for a field that somebody else wrote: a conflict.",
+        bo,
+        HOUSEHOLD,
+        "household",
+        base=1,
+        set={"door": "4"},
+    )
+    say(
+        "The office chooses.",
+        cast.office,
+        HOUSEHOLD,
+        "household",
+        base=6,
+        act="resolve",
+        args={"field": "door", "value": "3"},
+    )
+
+
+def facts(cast: Cast) -> None:
+    """Facts are never refused, wherever their author belongs."""
+    stranger, say = cast.stranger, cast.say
+    visit = {"household": HOUSEHOLD, "outcome": "done"}
+    say(
+        "A visit by somebody who was never assigned there lives in the household's bucket.",
+        stranger,
+        FRESH,
+        "visit",
+        set=visit,
+    )
+    say("The same id once more.", stranger, FRESH, "visit", set=visit)
+    mutation = stranger.next(REPORT, "report", set={"class": "leak"}, position=POSITION)
+    nowhere = Located(grid=None, lon_e7=1, lat_e7=2, certain=False)
+    cast.town.call(
+        "A report from a place in no grid lives in the bucket of its author.",
+        stranger,
+        mutation,
+        located={mutation["n"]: nowhere},
+    )
+
+
+def claims(cast: Cast) -> None:
+    """Claims raise the status or are recorded; the earliest has the credit."""
+    incident = cast.dispatch()
+    anna, say, town = cast.anna, cast.say, cast.town
+    early = anna.next(TASK, "task", 1, act="start")
+    say(
+        "Bo was never the assignee.",
+        cast.bo,
+        TASK,
+        "task",
+        base=1,
+        act="finish",
+        args={"result": "mended"},
+    )
+    later = anna.next(TASK, "task", 1, act="finish", args={"result": "mended"})
+    town.call("Started and finished without network in between.", anna, early, later)
+    say(
+        "Accepted afterwards: the task is further on.", anna, TASK, "task", base=3, act="accept"
+    )
+    say("Finished once more.", anna, TASK, "task", base=4, act="finish")
+    say(
+        "Nobody closes their own work; the credit for it is of Anna's account.",
+        _console_of(anna),
+        incident,
+        "incident",
+        base=4,
+        act="close",
+    )
+    say(
+        "The check failed: a new epoch of both.",
+        cast.office,
+        incident,
+        "incident",
+        base=4,
+        act="verify",
+        args={"result": "fail", "text": "still wet"},
+    )
+    say("It speaks about the round before.", anna, TASK, "task", base=3, act="finish")
+    say("Too early to confirm.", cast.office, TASK, "task", base=5, act="confirm")
+    say("Withdrawn.", cast.leader, TASK, "task", base=5, act="withdraw")
+    say("It is over.", anna, TASK, "task", base=6, act="finish")
+
+
+def _console_of(party: Party) -> Party:
+    return Party(name="anna at a desk", device=made_id(40), account=party.account, console=True)
+
+
+def identity(cast: Cast) -> None:
+    """Numbers: repeated, reused, left out; and a device that was revoked."""
+    anna, bo, town = cast.anna, cast.bo, cast.town
+    first = anna.next(HOUSEHOLD, "household", 1, set={"door": "3"})
+    town.call("Applied.", anna, first)
+    town.call("Sent again, byte for byte.", anna, town.calls[-1]["mutations"][0])
+    anna.next(HOUSEHOLD, "household")
+    third = anna.next(HOUSEHOLD, "household", 2, set={"door": "4"})
+    fourth = anna.next(HOUSEHOLD, "household", 2, set={"door": "5"})
+    town.call("Number 2 is missing: nothing is stored.", anna, third, fourth)
+    second = {**third, "n": 2}
+    reused = {**first, "set": {"door": "9"}}
+    town.call("Number 1 with another body: nothing new is applied.", anna, reused, second)
+    town.call("And so from now on, until the phone enrols with a new id.", anna, third)
+    town.revoke(bo)
+    work = bo.next(HOUSEHOLD, "household", 2, set={"door": "6"})
+    town.call("The work of a revoked device is kept for a person.", bo, work)
+
+
+STORIES: tuple[Callable[[Cast], None], ...] = (
+    invalid_things,
+    held_things,
+    edits,
+    facts,
+    claims,
+    identity,
+)
+
+
+def outcome_vectors() -> dict[str, Any]:
+    """Return every story with its parties, calls and answers."""
+    return {
+        "about": "`answers` has one entry for each mutation; on the wire plain `applied` ones "
+        "are left out, and so are `at_ms` and `quality`, which only the server stores. "
+        "`written` are the records after the call. `located` is what the server's map says. "
+        "Assignments run from 0 without end.",
+        "stories": [_told(each) for each in STORIES],
+    }
+
+
+def _told(story: Callable[[Cast], None]) -> dict[str, Any]:
+    cast = Cast()
+    story(cast)
+    people = (cast.anna, cast.bo, cast.stranger, cast.office, cast.leader)
+    return {
+        "name": story.__name__,
+        "about": (story.__doc__ or "").strip(),
+        "begins_ms": START_MS,
+        "assigned_from_ms": ALWAYS[0].lo_ms,
+        "people": {
+            each.name: {
+                "device": each.device,
+                "account": each.account,
+                "console": each.console,
+                "assigned": list(each.assigned),
+            }
+            for each in people
+        },
+        "calls": cast.town.calls,
+    }
