@@ -128,7 +128,13 @@ def _on_http(request: Request, error: Exception) -> Response:
 
 
 def problem_of_fault(error: BaseException, request_id: str | None) -> Problem:
-    """Return the problem for an unexpected exception and log where it arose.
+    """Return the problem for an unexpected exception and log where it arose."""
+    log_fault(error, f"request {request_id}")
+    return ServerFault()
+
+
+def log_fault(error: BaseException, what: str) -> None:
+    """Log that `what` failed with an unexpected exception, and where it arose.
 
     The log names the class of the exception and the innermost lines of our code, never its
     message: drivers put values into messages.
@@ -140,12 +146,11 @@ def problem_of_fault(error: BaseException, request_id: str | None) -> Problem:
         where.append(f"{code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}")
         trace = trace.tb_next
     _log.error(
-        "request %s failed: %s at %s",
-        request_id,
+        "%s failed: %s at %s",
+        what,
         type(error).__name__,
         " < ".join(where[:-7:-1]),
     )
-    return ServerFault()
 
 
 def _on_busy(request: Request, error: Exception) -> Response:

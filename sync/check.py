@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sync.fields import Integer, is_id
+from sync.fields import Integer, is_id, is_name
 from sync.kinds import KINDS, LAT_E7, LON_E7, Kind, Writer
 from sync.lifecycle import Act, Listed, acts_of
 from sync.mutation import Datum, Mutation, Position
@@ -37,6 +37,11 @@ def check(mutation: Mutation, *, console: bool) -> Fault | None:
     if (Writer.CONSOLE if console else Writer.PHONE) not in kind.writers:
         return Fault(code=Code.READ_ONLY_KIND, field="kind")
     return _check_values(mutation.set, kind) or _check_elements(mutation, kind)
+
+
+def _unknown(name: str, member: str) -> Fault:
+    """The fault of a name nobody declared; one no field could have may be anybody's data."""
+    return Fault(code=Code.UNKNOWN_FIELD, field=name if is_name(name) else member)
 
 
 def _check_envelope(mutation: Mutation) -> Fault | None:
@@ -73,7 +78,7 @@ def _check_args(args: Mapping[str, Any], act: Act) -> Fault | None:
     for name, value in args.items():
         accepted = act.args.get(name)
         if accepted is None:
-            return Fault(code=Code.UNKNOWN_FIELD, field=str(name))
+            return _unknown(name, "args")
         if value is not None and accepted.fault(value) is not None:
             return Fault(code=Code.BAD_VALUE, field=name)
     for name in sorted(act.required):
@@ -87,7 +92,7 @@ def _check_values(values: Mapping[str, Any], kind: Kind) -> Fault | None:
     for name, value in values.items():
         field = fields.get(name)
         if field is None or field.derived:
-            return Fault(code=Code.UNKNOWN_FIELD, field=str(name))
+            return _unknown(name, "set")
         if value is None:
             if field.required:
                 return Fault(code=Code.BAD_VALUE, field=name)
@@ -97,11 +102,11 @@ def _check_values(values: Mapping[str, Any], kind: Kind) -> Fault | None:
 
 
 def _check_elements(mutation: Mutation, kind: Kind) -> Fault | None:
-    for elements in (mutation.add, mutation.remove):
+    for member, elements in (("add", mutation.add), ("remove", mutation.remove)):
         for name, values in elements.items():
             accepted = kind.sets.get(name)
             if accepted is None:
-                return Fault(code=Code.UNKNOWN_FIELD, field=str(name))
+                return _unknown(name, member)
             if Listed(accepted).fault(values) is not None:
                 return Fault(code=Code.BAD_VALUE, field=name)
     for name, values in mutation.add.items():

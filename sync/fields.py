@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 INT_LIMIT = 2**53
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f]")
 _MEDIA = re.compile(r"sha256:[0-9a-f]{64}")
 
@@ -148,3 +149,8 @@ class Field:
 def is_id(value: Any) -> bool:
     """Say whether `value` is a UUID in lower-case canonical form, the only form ids have."""
     return isinstance(value, str) and _ID.fullmatch(value) is not None
+
+
+def is_name(value: Any) -> bool:
+    """Say whether `value` could be the name of a kind, field, act or member."""
+    return isinstance(value, str) and _NAME.fullmatch(value) is not None

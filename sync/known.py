@@ -91,7 +91,9 @@ class Known:
 
     `settled` holds the stored outcomes of the n that the batch repeats. `records` holds every
     existing record that `sync.push.references` asks for. `authority` says when the author's
-    assignments covered each bucket; absent = never. `located` is by n.
+    assignments covered each bucket; absent = never. `located` is by n. `faulty` are the n that
+    could not be stored as decided: a person must look. `stopped` says that an earlier part of
+    the same request met a gap.
     """
 
     device: DeviceState
@@ -99,6 +101,8 @@ class Known:
     records: Mapping[str, Record] = field(default_factory=lambda: EMPTY)
     authority: Mapping[str, tuple[Interval, ...]] = field(default_factory=lambda: EMPTY)
     located: Mapping[int, Located] = field(default_factory=lambda: EMPTY)
+    faulty: frozenset[int] = frozenset()
+    stopped: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,11 +11,10 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 
 from sync.errors import ProtocolError
-from sync.fields import INT_LIMIT
+from sync.fields import INT_LIMIT, is_name
 from sync.rfc3339 import parse_wall
 
 DEPTH_MAX = 32
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
 class Members:
@@ -36,7 +35,7 @@ class Members:
     def only(self, names: AbstractSet[str]) -> "Members":
         """Return self, or raise if a member outside `names` is present."""
         for name in sorted(self._members.keys() - names):
-            pointer = self.at(name) if _NAME.fullmatch(name) else self.pointer
+            pointer = self.at(name) if is_name(name) else self.pointer
             raise ProtocolError(pointer, "is not a member the protocol knows")
         return self
 

@@ -1,6 +1,6 @@
 """A device's batch becomes a plan: what to store and what to answer. Pure, and never raises."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -14,7 +14,7 @@ from sync.lifecycle import INCIDENT, acts_of
 from sync.mutation import ClockReading, Malformed, Mutation, Quality
 from sync.outcome import Code, Outcome
 from sync.record import Record
-from sync.sheet import Deed, Sheet, Verdict, unused_id
+from sync.sheet import Deed, Sheet, Verdict, possible_ids
 from sync.state import live_value
 
 __all__ = [
@@ -40,14 +40,22 @@ _REFS = {
 }
 
 
-def references(mutations: Iterable[Mutation], records: Mapping[str, Record]) -> frozenset[str]:
+def references(
+    mutations: Iterable[Mutation], records: Mapping[str, Record], *, device: str = ""
+) -> frozenset[str]:
     """Return the ids of the records that deciding a batch may need and `records` does not hold.
 
     They may exist or not. What is needed can depend on what is found, so a caller asks again
-    with the records it found until nothing new is asked for.
+    with the records it found until nothing new is asked for. With the `device` of the batch the
+    places of its claims are asked for too, which anybody could have taken.
     """
+    batch = tuple(mutations)
+    taken = records.keys() | {each.record for each in batch}
     needed = {
-        each for mutation in mutations for each in _needed(mutation, records) if is_id(each)
+        each
+        for mutation in batch
+        for each in (*_needed(mutation, records), *_made(mutation, taken, device))
+        if is_id(each)
     }
     return frozenset(needed - records.keys())
 
@@ -56,8 +64,6 @@ def _needed(mutation: Mutation, records: Mapping[str, Record]) -> Iterator[Any]:
     yield mutation.record
     for name in _REFS.get(mutation.kind, ()):
         yield mutation.set.get(name)
-    if mutation.kind == "report":
-        yield unused_id(records, mutation.record, INCIDENT)
     if mutation.act is None:
         return
     yield mutation.args.get("task")
@@ -69,6 +75,14 @@ def _needed(mutation: Mutation, records: Mapping[str, Record]) -> Iterator[Any]:
     credit = None if act is None else record.status.reached.get(act.claims or "")
     if credit is not None:
         yield derived_id(credit.device, credit.n, "claim")
+
+
+def _made(mutation: Mutation, taken: Container[str], device: str) -> Iterator[str]:
+    """The ids that a mutation's consequences may get, so that none is given twice."""
+    if mutation.kind == "report":
+        yield from possible_ids(taken, mutation.record, INCIDENT)
+    if mutation.act is not None and device:
+        yield from possible_ids(taken, device, mutation.n, "claim")
 
 
 def plan_push(
@@ -122,7 +136,7 @@ class _Planning:
         self.through = device.settled_through
         self.floor_ms = device.floor_ms
         self.flagged = device.flagged
-        self.stopped = False
+        self.stopped = known.stopped
 
     def answer(self, item: Mutation | Malformed) -> Settled:
         """Return what one item of the batch became, settling it if it is the next one."""
@@ -194,6 +208,8 @@ class _Planning:
 
     def _verdict(self, mutation: Mutation, at_ms: int, quality: Quality) -> Verdict:
         device = self.known.device
+        if mutation.n in self.known.faulty:
+            return Verdict(outcome=Outcome.HELD, code=Code.SERVER_FAULT, rev=0)
         if device.revoked:
             return _quarantined(Code.DEVICE_REVOKED)
         if self.flagged:

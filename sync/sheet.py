@@ -4,8 +4,9 @@ A `Sheet` lies over the records known so far: reads fall through, writes stay on
 mutation is decided, so a mutation that fails half-way leaves no trace.
 """
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 from sync.ids import derived_id
@@ -151,14 +152,31 @@ class Sheet:
         return revised
 
 
+def _variants(*parts: str | int) -> Iterator[str]:
+    """The derived id of `parts`, and after it the ids to take when that one is taken."""
+    yield derived_id(*parts)
+    for variant in count(1):
+        yield derived_id(*parts, variant)
+
+
 def unused_id(taken: Container[str], *parts: str | int) -> str:
     """Return the derived id of `parts`, or of its first variant that is not in `taken`."""
-    found = derived_id(*parts)
-    variant = 0
-    while found in taken:
-        variant += 1
-        found = derived_id(*parts, variant)
-    return found
+    return next(each for each in _variants(*parts) if each not in taken)
+
+
+def possible_ids(taken: Container[str], *parts: str | int) -> Iterator[str]:
+    """Yield every id that `unused_id` may return once more of what exists is known.
+
+    As many are guessed as are known to be taken, so that asking again and again ends soon even
+    if somebody took them all.
+    """
+    passed = 0
+    for position, each in enumerate(_variants(*parts)):
+        yield each
+        if each in taken:
+            passed = position + 1
+        if position >= 2 * passed:
+            return
 
 
 def met_nobody(record: Record, base: int, device: str) -> bool:

@@ -6,21 +6,21 @@ locks is: device row, bucket rows in id order. Writers of a record hold its buck
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection
 
+from server.db.bulk import Upsert
 from server.db.store import RetryTransaction, touch
-from server.replication import queries
+from server.replication import feed_queries, queries
 from server.replication.contests import Closer, Contested, save_contests
-from server.replication.gather import Gathered, Stored, area_no_of, gather
+from server.replication.gather import Batch, Gathered, Stored, area_no_of, gather
 from server.replication.projections import PROJECTIONS, project
-from server.replication.queries import BucketHead, DbRow
+from server.replication.queries import BucketHead
 from sync.canonical import digest_toggle, record_body, record_hash
 from sync.codec import encode_record
-from sync.mutation import ClockReading, Malformed, Mutation
-from sync.push import Author, Plan, Settled, plan_push
+from sync.push import Plan, Settled, plan_push
 from sync.record import Record
 from sync.state import state_of
 
@@ -48,21 +48,6 @@ class Change:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
-    """Mutations of one device with who sent them and when they arrived.
-
-    `contact` holds device columns to store with the batch, such as the next lease.
-    """
-
-    device: DbRow
-    author: Author
-    mutations: Sequence[Mutation | Malformed]
-    send: ClockReading | None
-    received_ms: int
-    contact: Mapping[str, Any] = field(default_factory=dict)
-
-
 def decide_and_store(db: Connection, batch: Batch) -> Plan:
     """Decide a batch and store its effects; the answer may be given only after commit.
 
@@ -71,7 +56,7 @@ def decide_and_store(db: Connection, batch: Batch) -> Plan:
     """
     heads: dict[str, BucketHead] = {}
     for _ in range(_PLANS_MAX):
-        gathered = gather(db, batch.device, batch.mutations, console=batch.author.console)
+        gathered = gather(db, batch)
         plan = plan_push(
             gathered.known,
             batch.mutations,
@@ -135,17 +120,22 @@ def _store(
     heads: Mapping[str, BucketHead],
 ) -> None:
     changes = _changes(plan, gathered)
+    parts = [queries.mutations_added([_mutation_row(batch, each) for each in plan.settled])]
     if changes:
         numbers = area_no_of(db, {each.record.bucket for each in changes}, gathered.stored)
-        seqs = _advance_buckets(db, changes, heads)
-        _save_records(db, changes, numbers, seqs)
-        _save_projections(db, changes, numbers, batch.received_ms)
+        advance = _advance(changes, heads)
+        _forget_exits(db, advance.entered, heads)
+        parts += [
+            queries.buckets_replaced(_bucket_rows(heads, advance.running)),
+            queries.exits_noted(advance.exits),
+            _records(db, changes, numbers, advance.seqs),
+            *_projections(changes, numbers, batch.received_ms),
+        ]
         save_contests(db, [_contested(each, numbers) for each in changes], _closer(batch))
         touch(db, {each.record.bucket for each in changes if each.visible})
         if any(each.record.kind == "grid" and each.visible for each in changes):
             queries.next_number(db, queries.GRIDS_VERSION)
-    if plan.settled:
-        queries.add_mutations(db, [_mutation_row(batch, each) for each in plan.settled])
+    queries.save(db, parts)
     _save_device(db, batch, plan)
 
 
@@ -167,12 +157,24 @@ def save_contact(db: Connection, device_id: str, values: Mapping[str, Any]) -> N
         queries.save_device(db, device_id, values)
 
 
-def _advance_buckets(
-    db: Connection, changes: Sequence[Change], heads: Mapping[str, BucketHead]
-) -> dict[str, int]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advance:
+    """How the feeds of the locked buckets go on.
+
+    `running` holds seq, digest and count of each bucket afterwards, `seqs` the seq of each
+    record, `exits` what left a bucket, `entered` what came back into one.
+    """
+
+    running: Mapping[str, list[Any]]
+    seqs: Mapping[str, int]
+    exits: Sequence[Mapping[str, Any]]
+    entered: Mapping[str, list[str]]
+
+
+def _advance(changes: Sequence[Change], heads: Mapping[str, BucketHead]) -> Advance:
     """Give every visible change the next seq of its bucket; note what left a bucket.
 
-    Returns record id to seq. Digest and count are kept with the seq, under the same lock.
+    Digest and count are kept with the seq, under the same lock.
     """
     running: dict[str, list[Any]] = {
         key: [head.seq, head.digest, head.count] for key, head in heads.items()
@@ -197,9 +199,7 @@ def _advance_buckets(
         head[1] = digest_toggle(head[1], each.hash)
         head[2] += 1
         seqs[each.record.id] = head[0]
-    queries.save_buckets(db, _bucket_rows(heads, running))
-    _store_exits(db, exits, entered, heads)
-    return seqs
+    return Advance(running=running, seqs=seqs, exits=exits, entered=entered)
 
 
 def _leave(head: list[Any], left_hash: str) -> None:
@@ -234,26 +234,21 @@ def _bucket_rows(
     ]
 
 
-def _store_exits(
-    db: Connection,
-    exits: Sequence[dict[str, Any]],
-    entered: Mapping[str, list[str]],
-    heads: Mapping[str, BucketHead],
+def _forget_exits(
+    db: Connection, entered: Mapping[str, list[str]], heads: Mapping[str, BucketHead]
 ) -> None:
-    if exits:
-        queries.save_exits(db, exits)
     for bucket, record_ids in entered.items():
         if heads[bucket].seq > 0:
-            queries.drop_exits(db, bucket, record_ids)
+            feed_queries.drop_exits(db, bucket, record_ids)
 
 
-def _save_records(
+def _records(
     db: Connection,
     changes: Sequence[Change],
     numbers: Mapping[str, int],
     seqs: Mapping[str, int],
-) -> None:
-    """Store records; one that appeared meanwhile in another bucket means: plan again."""
+) -> Upsert:
+    """Insert new records and return the known ones to be replaced; a new one that appeared meanwhile in another bucket means: plan again."""
     fresh: list[dict[str, Any]] = []
     known: list[dict[str, Any]] = []
     for each in changes:
@@ -271,8 +266,7 @@ def _save_records(
         (fresh if each.before is None else known).append(row)
     if fresh and queries.add_records(db, fresh) != len(fresh):
         raise RetryTransaction
-    if known:
-        queries.save_records(db, known)
+    return queries.records_replaced(known)
 
 
 def projection_row(change: Change, area_no: int, now_ms: int) -> dict[str, Any]:
@@ -290,16 +284,18 @@ def projection_row(change: Change, area_no: int, now_ms: int) -> dict[str, Any]:
     }
 
 
-def _save_projections(
-    db: Connection, changes: Iterable[Change], numbers: Mapping[str, int], now_ms: int
-) -> None:
+def _projections(
+    changes: Iterable[Change], numbers: Mapping[str, int], now_ms: int
+) -> list[Upsert]:
     rows: dict[str, list[dict[str, Any]]] = {}
     for each in changes:
         if each.visible:
             row = projection_row(each, numbers[each.record.bucket], now_ms)
             rows.setdefault(each.record.kind, []).append(row)
-    for kind, of_kind in rows.items():
-        queries.save_projection(db, PROJECTIONS[kind][0], of_kind)
+    return [
+        queries.projections_replaced(PROJECTIONS[kind][0], of_kind)
+        for kind, of_kind in rows.items()
+    ]
 
 
 def _contested(change: Change, numbers: Mapping[str, int]) -> Contested:

@@ -6,7 +6,8 @@ bucket it lives in, so equal revisions under the lock mean that the plan still h
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -15,12 +16,11 @@ from server.replication.locating import locate_all
 from server.replication.queries import DbRow
 from sync.codec import decode_record
 from sync.fields import is_id
-from sync.mutation import Malformed, Mutation, Quality
+from sync.mutation import ClockReading, Malformed, Mutation, Quality
 from sync.outcome import Code, Outcome
-from sync.push import DeviceState, Interval, Known, Located, Settled, references
+from sync.push import Author, DeviceState, Interval, Known, Located, Settled, references
 from sync.record import Record
 
-_ROUNDS_MAX = 6
 _GRID = "grid:"
 _USER = "user:"
 ALWAYS = (Interval(lo_ms=0, hi_ms=None),)
@@ -37,6 +37,24 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Mutations of one device with who sent them and when they arrived.
+
+    `contact` holds device columns to store with the batch, such as the next lease. `faulty` and
+    `stopped` are as in `sync.known.Known`.
+    """
+
+    device: DbRow
+    author: Author
+    mutations: Sequence[Mutation | Malformed]
+    send: ClockReading | None
+    received_ms: int
+    contact: Mapping[str, Any] = field(default_factory=dict)
+    faulty: frozenset[int] = frozenset()
+    stopped: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Gathered:
     """What the plan is made from, and the rows and area numbers the store step needs again."""
 
@@ -46,20 +64,18 @@ class Gathered:
 
 
 def load_records(
-    db: Connection, batch: Sequence[Mutation | Malformed]
+    db: Connection, batch: Sequence[Mutation | Malformed], device: str
 ) -> tuple[dict[str, Stored], frozenset[str]]:
-    """Follow the references of a batch until nothing new turns up.
+    """Follow the references of a device's batch until nothing new turns up.
 
-    Returns the stored records by id and every id that was asked for, existing or not.
+    It ends: another round needs a record found in this one. Returns the stored records by id
+    and every id that was asked for, existing or not.
     """
     mutations = [each for each in batch if isinstance(each, Mutation)]
     stored: dict[str, Stored] = {}
     records: dict[str, Record] = {}
     asked: set[str] = set()
-    for _ in range(_ROUNDS_MAX):
-        wanted = {each for each in references(mutations, records) if is_id(each)} - asked
-        if not wanted:
-            break
+    while wanted := references(mutations, records, device=device) - asked:
         asked |= wanted
         for row in queries.record_rows(db, sorted(wanted)):
             record = decode_record(row.id, row.kind, row.bucket, row.rev, row.truth)
@@ -157,19 +173,22 @@ def device_state(row: DbRow) -> DeviceState:
     )
 
 
-def gather(
-    db: Connection, device: DbRow, batch: Sequence[Mutation | Malformed], *, console: bool
-) -> Gathered:
-    """Everything `plan_push` needs for `batch` of the locked `device`."""
+def gather(db: Connection, batch: Batch) -> Gathered:
+    """Everything `plan_push` needs for a batch of a locked device.
+
+    What a faulty mutation refers to is not looked at: that is what could not be read.
+    """
+    device, mutations = batch.device, batch.mutations
     state = device_state(device)
-    repeated = [each.n for each in batch if each.n <= state.settled_through]
+    repeated = [each.n for each in mutations if each.n <= state.settled_through]
     rows = queries.settled_rows(db, device.id, repeated) if repeated else ()
-    stored, asked = load_records(db, batch)
-    located = locate_all(db, batch)
-    buckets = _possible_buckets(batch, stored, located)
+    sound = [each for each in mutations if each.n not in batch.faulty]
+    stored, asked = load_records(db, sound, device.id)
+    located = locate_all(db, sound)
+    buckets = _possible_buckets(sound, stored, located)
     authority = (
         dict.fromkeys(buckets, ALWAYS)
-        if console
+        if batch.author.console
         else authority_of(db, device.account_id, area_no_of(db, buckets, stored))
     )
     known = Known(
@@ -178,5 +197,7 @@ def gather(
         records={key: each.record for key, each in stored.items()},
         authority=authority,
         located=located,
+        faulty=batch.faulty,
+        stopped=batch.stopped,
     )
     return Gathered(known=known, stored=stored, asked=asked)

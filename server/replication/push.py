@@ -5,25 +5,30 @@ itself, so a request that dies half way keeps what was settled and the phone sen
 again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from server.clock import new_id
-from server.db.store import Store
-from server.problems import StaleLease, Unauthenticated
+from server.db.store import RetryTransaction, Store, StoreBusy
+from server.problem_answers import log_fault
+from server.problems import Problem, StaleLease, Unauthenticated
 from server.replication import queries
-from server.replication.apply import Batch, decide_and_store, save_contact
+from server.replication.apply import decide_and_store, save_contact
+from server.replication.gather import Batch
 from server.replication.queries import DbRow
 from sync.clock import offset_of
 from sync.mutation import Malformed, Mutation
+from sync.outcome import Code
 from sync.push import Author, Settled
 from sync.wire import SyncRequest
 
 BATCH_MUTATIONS_MAX = 100
+_NOBODYS_FAULT = (Problem, RetryTransaction, StoreBusy, OSError, MemoryError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,11 +52,17 @@ class Contact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Part:
-    """One transaction's share of a request."""
+    """One transaction's share of a request.
+
+    `faulty` are the n that could not be stored as decided. `stopped` says that an earlier part
+    met a gap, so that nothing new is taken from this one.
+    """
 
     mutations: Sequence[Mutation | Malformed]
     first: bool
     last: bool
+    faulty: frozenset[int] = frozenset()
+    stopped: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,13 +75,19 @@ class Call:
     fresh_lease: str
 
 
-def _parts(mutations: Sequence[Mutation | Malformed]) -> list[_Part]:
-    starts = range(0, max(len(mutations), 1), BATCH_MUTATIONS_MAX)
+def _parts(
+    mutations: Sequence[Mutation | Malformed],
+    size: int,
+    *,
+    first: bool = True,
+    last: bool = True,
+) -> list[_Part]:
+    starts = range(0, max(len(mutations), 1), size)
     return [
         _Part(
-            mutations=mutations[start : start + BATCH_MUTATIONS_MAX],
-            first=start == 0,
-            last=start + BATCH_MUTATIONS_MAX >= len(mutations),
+            mutations=mutations[start : start + size],
+            first=first and start == 0,
+            last=last and start + size >= len(mutations),
         )
         for start in starts
     ]
@@ -86,13 +103,54 @@ async def push(
             two phones share an identity. Nothing of the request is stored.
     """
     call = Call(phone=phone, request=request, received_ms=received_ms, fresh_lease=new_id())
-    first, *more = _parts(request.mutations)
-    contact = await store.write(partial(_transact, call=call, part=first))
+    return await _in_turn(
+        _parts(request.mutations, BATCH_MUTATIONS_MAX),
+        lambda part: _stored(store, call, part),
+    )
+
+
+async def _in_turn(
+    parts: Sequence[_Part], stored: Callable[[_Part], Awaitable[Contact]]
+) -> Contact:
+    """Store parts one after the other and return the last contact with all the answers."""
+    first, *more = parts
+    contact = await stored(first)
     answers = list(contact.answers)
+    stopped = first.stopped or _met_gap(answers)
     for part in more:
-        contact = await store.write(partial(_transact, call=call, part=part))
+        contact = await stored(replace(part, stopped=stopped))
         answers.extend(contact.answers)
+        stopped = stopped or _met_gap(contact.answers)
     return replace(contact, answers=tuple(answers))
+
+
+def _met_gap(answers: Iterable[Settled]) -> bool:
+    return any(each.code in {Code.GAP, Code.AFTER_GAP} for each in answers)
+
+
+async def _stored(store: Store, call: Call, part: _Part) -> Contact:
+    """Store one part; if a mutation cannot be stored, find it, hold it and store the others."""
+    try:
+        return await store.write(partial(_transact, call=call, part=part))
+    except _NOBODYS_FAULT:
+        raise
+    except Exception as error:
+        if not part.mutations or part.faulty or not _is_about_content(error):
+            raise
+        log_fault(error, "a batch of mutations")
+    if len(part.mutations) == 1:
+        (only,) = part.mutations
+        return await _stored(store, call, replace(part, faulty=frozenset({only.n})))
+    alone = _parts(part.mutations, 1, first=part.first, last=part.last)
+    alone[0] = replace(alone[0], stopped=part.stopped)
+    return await _in_turn(alone, lambda each: _stored(store, call, each))
+
+
+def _is_about_content(error: Exception) -> bool:
+    """Say whether an error comes from what is to be stored, and not from the database."""
+    return not isinstance(error, SQLAlchemyError) or isinstance(
+        error, (DataError, IntegrityError)
+    )
 
 
 def _transact(db: Connection, *, call: Call, part: _Part) -> Contact:
@@ -165,6 +223,8 @@ def _settle(
         send=call.request.clock,
         received_ms=call.received_ms,
         contact=values,
+        faulty=part.faulty,
+        stopped=part.stopped,
     )
     plan = decide_and_store(db, batch)
     return plan.settled_through, tuple(plan.answers)

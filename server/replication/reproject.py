@@ -5,12 +5,13 @@ A record's body, its hash, its projection and its bucket's digest all follow fro
 A difference means a bug or a hand in the database; `jingwei doctor --reproject` lists them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection
 
-from server.replication import queries
+from server.replication import feed_queries
 from server.replication.projections import PROJECTIONS, project
 from server.replication.queries import DbRow
 from sync.canonical import EMPTY_DIGEST, digest_toggle, record_body, record_hash
@@ -29,47 +30,69 @@ class Difference:
     what: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Derived:
+    """What a stored row should have brought about."""
+
+    row: DbRow
+    body: bytes
+    columns: Mapping[str, Any]
+
+
 def compare(db: Connection) -> Iterator[Difference]:
     """Yield every difference, records by id and then buckets; reads the whole store once."""
     digests: dict[str, tuple[str, int]] = {}
-    for rows in queries.record_chunks(db, chunk_rows=CHUNK_ROWS):
+    for rows in feed_queries.record_chunks(db, chunk_rows=CHUNK_ROWS):
+        derived: list[_Derived] = []
         for row in rows:
-            yield from _compare_record(row)
             digest, count = digests.get(row.bucket, (EMPTY_DIGEST, 0))
             digests[row.bucket] = (digest_toggle(digest, row.hash), count + 1)
-        yield from _compare_projections(db, rows)
-    for head in queries.all_bucket_heads(db):
+            try:
+                derived.append(_derive(row))
+            except (AttributeError, LookupError, TypeError, ValueError):
+                yield Difference(record=row.id, kind=row.kind, what="truth")
+        for each in derived:
+            yield from _compare_record(each)
+        yield from _compare_projections(db, derived)
+    for head in feed_queries.all_bucket_heads(db):
         if digests.get(head.id, (EMPTY_DIGEST, 0)) != (head.digest, head.count):
             yield Difference(record=head.id, kind="bucket", what="digest")
 
 
-def _compare_record(row: DbRow) -> Iterator[Difference]:
+def _derive(row: DbRow) -> _Derived:
     record = decode_record(row.id, row.kind, row.bucket, row.rev, row.truth)
-    body = record_body(row.id, row.kind, row.rev, state_of(record))
-    if body != bytes(row.body):
+    state = state_of(record)
+    return _Derived(
+        row=row,
+        body=record_body(row.id, row.kind, row.rev, state),
+        columns=project(row.kind, state) | {"rev": row.rev, "area_no": row.area_no},
+    )
+
+
+def _compare_record(derived: _Derived) -> Iterator[Difference]:
+    row = derived.row
+    if derived.body != bytes(row.body):
         yield Difference(record=row.id, kind=row.kind, what="body")
-    if record_hash(body) != row.hash:
+    if record_hash(derived.body) != row.hash:
         yield Difference(record=row.id, kind=row.kind, what="hash")
 
 
-def _compare_projections(db: Connection, rows: list[DbRow]) -> Iterator[Difference]:
-    by_kind: dict[str, list[DbRow]] = {}
-    for row in rows:
-        by_kind.setdefault(row.kind, []).append(row)
+def _compare_projections(db: Connection, derived: list[_Derived]) -> Iterator[Difference]:
+    by_kind: dict[str, list[_Derived]] = {}
+    for each in derived:
+        by_kind.setdefault(each.row.kind, []).append(each)
     for kind, of_kind in by_kind.items():
         stored = {
-            each["id"]: each
-            for each in queries.projection_rows(
-                db, PROJECTIONS[kind][0], [row.id for row in of_kind]
+            found["id"]: found
+            for found in feed_queries.projection_rows(
+                db, PROJECTIONS[kind][0], [each.row.id for each in of_kind]
             )
         }
-        for row in of_kind:
-            record = decode_record(row.id, row.kind, row.bucket, row.rev, row.truth)
-            wanted = project(kind, state_of(record)) | {"rev": row.rev, "area_no": row.area_no}
-            found = stored.get(row.id)
+        for each in of_kind:
+            found = stored.get(each.row.id)
             if found is None:
-                yield Difference(record=row.id, kind=kind, what="projection missing")
+                yield Difference(record=each.row.id, kind=kind, what="projection missing")
                 continue
-            for name, value in wanted.items():
+            for name, value in each.columns.items():
                 if found[name] != value:
-                    yield Difference(record=row.id, kind=kind, what=f"projection {name}")
+                    yield Difference(record=each.row.id, kind=kind, what=f"projection {name}")

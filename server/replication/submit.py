@@ -20,7 +20,8 @@ from server.problems import (
     TransitionRefused,
 )
 from server.replication import queries
-from server.replication.apply import Batch, decide_and_store
+from server.replication.apply import decide_and_store
+from server.replication.gather import Batch
 from sync.canonical import canonical
 from sync.mutation import EMPTY, Mutation, Position
 from sync.outcome import Outcome
