@@ -5,7 +5,7 @@ built once. Rows of one call have the same columns.
 """
 
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -55,8 +55,61 @@ def among(
     if db.dialect.name == "postgresql":
         array = bindparam(None, list(values), type_=ARRAY(column.type), unique=True)
         return column == any_(array)
-    listed = func.json_each(json.dumps(list(values))).table_valued("value")
-    return column.in_(select(listed.c.value))
+    members = func.json_each(json.dumps(list(values))).table_valued("value")
+    return column.in_(select(members.c.value))
+
+
+def among_listed(dialect: str, column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+    """Like `among` for a statement that is built once: the values come as `listed(db, …)`.
+
+    They are bound to the parameter `name` each time the statement is executed.
+    """
+    if dialect == "postgresql":
+        return column == any_(bindparam(name, type_=ARRAY(column.type)))
+    members = func.json_each(bindparam(name, type_=String)).table_valued("value")
+    return column.in_(select(members.c.value))
+
+
+def listed(db: Connection, values: Collection[Any]) -> Any:
+    """Return `values` as the parameter of an `among_listed` condition."""
+    return list(values) if db.dialect.name == "postgresql" else json.dumps(list(values))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upsert:
+    """Rows of one table to be written; the members are those of `upsert`."""
+
+    table: Table
+    rows: Rows
+    key: tuple[str, ...]
+    update: tuple[str, ...] | None
+
+
+def upsert_all(db: Connection, parts: Iterable[Upsert]) -> None:
+    """Write several tables: in one statement on PostgreSQL, in one a table on SQLite.
+
+    The tables must differ and none may need another's rows to be there first. Parts without
+    rows are passed over.
+
+    Raises:
+        ValueError: as `upsert` does.
+    """
+    filled = [each for each in parts if each.rows]
+    if db.dialect.name != "postgresql":
+        for each in filled:
+            upsert(db, each.table, each.rows, key=each.key, update=each.update)
+        return
+    if not filled:
+        return
+    statements: list[str] = []
+    arguments: list[Any] = []
+    for place, each in enumerate(filled):
+        ordered, columns = _checked(each.rows, each.key), tuple(each.rows[0])
+        first = len(arguments) + 1
+        shape = _postgres_shape(each.table, columns, each.key, each.update, first=first)
+        arguments.extend(_columnwise(shape, columns, ordered, _wkb_of_all))
+        statements.append(f"w{place} AS ({shape.sql})")
+    db.exec_driver_sql(f"WITH {', '.join(statements)} SELECT 1", tuple(arguments))
 
 
 def upsert(
@@ -94,9 +147,7 @@ def _write(
 ) -> int:
     if not rows:
         return 0
-    if len(rows) > ROWS_MAX:
-        raise ValueError(f"at most {ROWS_MAX} rows at a time")
-    ordered = _in_key_order(rows, key)
+    ordered = _checked(rows, key)
     columns = tuple(rows[0])
     if db.dialect.name == "postgresql":
         shape = _postgres_shape(table, columns, key, update)
@@ -105,6 +156,12 @@ def _write(
     shape = _sqlite_shape(table, columns, key, update)
     arrays = _columnwise(shape, columns, ordered, gpkgblob.encode_all)
     return db.exec_driver_sql(shape.sql, list(zip(*arrays, strict=True))).rowcount
+
+
+def _checked(rows: Rows, key: tuple[str, ...]) -> Rows:
+    if len(rows) > ROWS_MAX:
+        raise ValueError(f"at most {ROWS_MAX} rows at a time")
+    return _in_key_order(rows, key)
 
 
 def _in_key_order(rows: Rows, key: tuple[str, ...]) -> Rows:
@@ -137,19 +194,22 @@ def _postgres_shape(
     columns: tuple[str, ...],
     key: tuple[str, ...],
     update: tuple[str, ...] | None,
+    *,
+    first: int = 1,
 ) -> _Shape:
+    """The statement; its parameters are numbered from `first`."""
     kinds = [table.c[name].type for name in columns]
     arrays = [
-        f"${place}::{_postgres_type(kind)}[]" for place, kind in enumerate(kinds, start=1)
+        f"${place}::{_postgres_type(kind)}[]" for place, kind in enumerate(kinds, start=first)
     ]
     picked = [
         f"ST_GeomFromWKB({name}, {gpkgblob.SRID})" if isinstance(kind, Geometry4326) else name
         for name, kind in zip(_quoted(columns), kinds, strict=True)
     ]
-    listed = ", ".join(_quoted(columns))
+    names = ", ".join(_quoted(columns))
     sql = (
-        f"INSERT INTO {_name(table.name)} ({listed}) SELECT {', '.join(picked)} "  # noqa: S608
-        f"FROM unnest({', '.join(arrays)}) AS given({listed})"
+        f"INSERT INTO {_name(table.name)} ({names}) SELECT {', '.join(picked)} "  # noqa: S608
+        f"FROM unnest({', '.join(arrays)}) AS given({names})"
     )
     return _Shape(sql=sql + _on_conflict(key, update), geometries=_geometries(table, columns))
 
@@ -162,8 +222,8 @@ def _sqlite_shape(
     update: tuple[str, ...] | None,
 ) -> _Shape:
     marks = ", ".join("?" * len(columns))
-    listed = ", ".join(_quoted(columns))
-    sql = f"INSERT INTO {_name(table.name)} ({listed}) VALUES ({marks})"  # noqa: S608
+    names = ", ".join(_quoted(columns))
+    sql = f"INSERT INTO {_name(table.name)} ({names}) VALUES ({marks})"  # noqa: S608
     return _Shape(sql=sql + _on_conflict(key, update), geometries=_geometries(table, columns))
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from server.db.bulk import Upsert
 from server.db.store import RetryTransaction, touch
-from server.replication import feed_queries, queries
+from server.replication import queries
 from server.replication.contests import Closer, Contested, save_contests
 from server.replication.gather import Batch, Gathered, Stored, area_no_of, gather
 from server.replication.projections import PROJECTIONS, project
@@ -239,7 +239,7 @@ def _forget_exits(
 ) -> None:
     for bucket, record_ids in entered.items():
         if heads[bucket].seq > 0:
-            feed_queries.drop_exits(db, bucket, record_ids)
+            queries.drop_exits(db, bucket, record_ids)
 
 
 def _records(
@@ -248,7 +248,10 @@ def _records(
     numbers: Mapping[str, int],
     seqs: Mapping[str, int],
 ) -> Upsert:
-    """Insert new records and return the known ones to be replaced; a new one that appeared meanwhile in another bucket means: plan again."""
+    """Insert the new records and return the known ones, to be replaced.
+
+    A new record that meanwhile appeared in another bucket means: plan again.
+    """
     fresh: list[dict[str, Any]] = []
     known: list[dict[str, Any]] = []
     for each in changes:

@@ -16,8 +16,8 @@ from server.problems import (
     UpgradeRequired,
     problems,
 )
+from server.replication import feed_queries, queries
 from server.replication import pull as feed
-from server.replication import queries
 from server.replication.coding import packed
 from server.replication.push import Contact, Phone, push
 from server.replication.schemas import (
@@ -206,7 +206,7 @@ async def read_records(
 
     def read(db: Any) -> list[bytes]:
         allowed = feed.allowed_buckets(db, principal.account, now)
-        rows = queries.bodies_in(db, allowed, asked.records)
+        rows = feed_queries.bodies_in(db, allowed, asked.records)
         return [feed_item(row.body, row.hash) for row in rows]
 
     items = await store.read(read)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from server.replication import queries
+from server.replication import feed_queries, queries
 from server.replication.queries import BucketHead
 from sync.canonical import EMPTY_DIGEST, feed_item
 from sync.scope import scope_change
@@ -122,7 +122,7 @@ def _items(
     db: Connection, head: BucketHead, start: int, *, budget: int
 ) -> tuple[tuple[bytes, ...], int]:
     """Feed items after `start` within `budget` (at least one), and the seq they reach."""
-    rows = queries.feed_rows(db, head.id, start, limit=PAGE_ROWS_MAX)
+    rows = feed_queries.feed_rows(db, head.id, start, limit=PAGE_ROWS_MAX)
     items: list[bytes] = []
     spent, reached = 0, start
     for row in rows:
@@ -142,7 +142,7 @@ def _gone(db: Connection, bucket: str, start: int, reached: int) -> tuple[Gone, 
         return ()
     return tuple(
         Gone(record=row.record_id, why=row.why, to=row.to_bucket)
-        for row in queries.exit_rows(db, bucket, start, reached)
+        for row in feed_queries.exit_rows(db, bucket, start, reached)
     )
 
 
@@ -155,5 +155,5 @@ def manifest(db: Connection, bucket: str) -> Mapping[str, object]:
         "seq": head.seq,
         "digest": head.digest,
         "count": head.count,
-        "records": [[row.id, row.hash] for row in queries.manifest_rows(db, bucket)],
+        "records": [[row.id, row.hash] for row in feed_queries.manifest_rows(db, bucket)],
     }

@@ -1,13 +1,22 @@
 """Questions the write path and the feed ask the database, one function per question."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, func, select, update
+from sqlalchemy import Connection, RowMapping, Select, Table, bindparam, func, select, update
 
 from server.db import tables
-from server.db.bulk import among, insert_new, upsert
+from server.db.bulk import (
+    Upsert,
+    among,
+    among_listed,
+    insert_new,
+    listed,
+    upsert,
+    upsert_all,
+)
 
 ACCOUNT = tables.Account.__table__
 AREA = tables.Area.__table__
@@ -23,6 +32,7 @@ MUTATION = tables.MutationRow.__table__
 RECORD = tables.RecordRow.__table__
 DbRow = Any
 """A row of one of the selects below: one attribute a selected column."""
+Rows = Sequence[Mapping[str, Any]]
 LEVEL_GRID = 5
 GRIDS_VERSION = "grids"
 
@@ -39,9 +49,9 @@ class BucketHead:
     tombstone_floor: int
 
 
-def _locked(db: Connection, statement: Select[Any]) -> Select[Any]:
+def _locking(dialect: str, statement: Select[Any]) -> Select[Any]:
     """Add FOR UPDATE where rows can be locked; SQLite has one writer at a time already."""
-    return statement.with_for_update() if db.dialect.name == "postgresql" else statement
+    return statement.with_for_update() if dialect == "postgresql" else statement
 
 
 def incarnation(db: Connection) -> str:
@@ -56,11 +66,15 @@ def incarnation(db: Connection) -> str:
 # devices
 
 
+@cache
+def _device(dialect: str) -> Select[Any]:
+    statement = select(*DEVICE.c).where(DEVICE.c.id == bindparam("id"))
+    return _locking(dialect, statement)
+
+
 def lock_device(db: Connection, device_id: str) -> DbRow | None:
     """The device's row, locked until the transaction ends, or None."""
-    columns = DEVICE.c
-    statement = select(*columns).where(columns.id == device_id)
-    return db.execute(_locked(db, statement)).one_or_none()
+    return db.execute(_device(db.dialect.name), {"id": device_id}).one_or_none()
 
 
 def console_of(db: Connection, account_id: str) -> str | None:
@@ -90,9 +104,9 @@ def settled_rows(db: Connection, device_id: str, numbers: Sequence[int]) -> Sequ
     return db.execute(statement).all()
 
 
-def add_mutations(db: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+def mutations_added(rows: Rows) -> Upsert:
     """Append settled mutations. A duplicate `(device, n)` is a broken caller and raises."""
-    upsert(db, MUTATION, rows, key=("device_id", "n"), update=None)
+    return Upsert(table=MUTATION, rows=rows, key=("device_id", "n"), update=None)
 
 
 # accounts, areas, authority
@@ -114,15 +128,17 @@ def area_numbers(db: Connection, area_ids: Iterable[str]) -> dict[str, int]:
     return {row.id: row.lo for row in db.execute(statement)}
 
 
+_ASSIGNMENTS = (
+    select(AREA.c.lo, AREA.c.hi, ASSIGNMENT.c.valid_from_ms, ASSIGNMENT.c.valid_to_ms)
+    .join(AREA, AREA.c.id == ASSIGNMENT.c.area_id)
+    .where(ASSIGNMENT.c.account_id == bindparam("account"))
+    .order_by(ASSIGNMENT.c.valid_from_ms)
+)
+
+
 def assignments_of(db: Connection, account_id: str) -> Sequence[DbRow]:
     """`(lo, hi, valid_from_ms, valid_to_ms)` of all an account's assignments, oldest first."""
-    statement = (
-        select(AREA.c.lo, AREA.c.hi, ASSIGNMENT.c.valid_from_ms, ASSIGNMENT.c.valid_to_ms)
-        .join(AREA, AREA.c.id == ASSIGNMENT.c.area_id)
-        .where(ASSIGNMENT.c.account_id == account_id)
-        .order_by(ASSIGNMENT.c.valid_from_ms)
-    )
-    return db.execute(statement).all()
+    return db.execute(_ASSIGNMENTS, {"account": account_id}).all()
 
 
 def grids_assigned(db: Connection, account_id: str, now_ms: int, *, limit: int) -> list[str]:
@@ -150,10 +166,10 @@ def grids_assigned(db: Connection, account_id: str, now_ms: int, *, limit: int) 
 # records
 
 
-def record_rows(db: Connection, record_ids: Sequence[str]) -> Sequence[DbRow]:
-    """The stored rows of `record_ids` that exist, in no order."""
+@cache
+def _records(dialect: str) -> Select[Any]:
     columns = RECORD.c
-    statement = select(
+    return select(
         columns.id,
         columns.kind,
         columns.bucket,
@@ -162,17 +178,26 @@ def record_rows(db: Connection, record_ids: Sequence[str]) -> Sequence[DbRow]:
         columns.seq,
         columns.truth,
         columns.hash,
-    ).where(among(db, columns.id, list(record_ids)))
-    return db.execute(statement).all()
+    ).where(among_listed(dialect, columns.id, "ids"))
+
+
+def record_rows(db: Connection, record_ids: Sequence[str]) -> Sequence[DbRow]:
+    """The stored rows of `record_ids` that exist, in no order."""
+    return db.execute(_records(db.dialect.name), {"ids": listed(db, record_ids)}).all()
+
+
+@cache
+def _revs(dialect: str) -> Select[Any]:
+    columns = RECORD.c
+    return select(columns.id, columns.rev, columns.bucket).where(
+        among_listed(dialect, columns.id, "ids")
+    )
 
 
 def record_revs(db: Connection, record_ids: Sequence[str]) -> dict[str, tuple[int, str]]:
     """Record id to `(rev, bucket)` as committed now, for those that exist."""
-    columns = RECORD.c
-    statement = select(columns.id, columns.rev, columns.bucket).where(
-        among(db, columns.id, list(record_ids))
-    )
-    return {row.id: (row.rev, row.bucket) for row in db.execute(statement)}
+    rows = db.execute(_revs(db.dialect.name), {"ids": listed(db, record_ids)})
+    return {row.id: (row.rev, row.bucket) for row in rows}
 
 
 def add_records(db: Connection, rows: Sequence[Mapping[str, Any]]) -> int:
@@ -180,25 +205,31 @@ def add_records(db: Connection, rows: Sequence[Mapping[str, Any]]) -> int:
     return insert_new(db, RECORD, rows, key=("id",))
 
 
-def save_records(db: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+def records_replaced(rows: Rows) -> Upsert:
     """Replace records by id."""
     changed = ("bucket", "area_no", "rev", "seq", "truth", "body", "hash")
-    upsert(db, RECORD, rows, key=("id",), update=changed)
+    return Upsert(table=RECORD, rows=rows, key=("id",), update=changed)
 
 
 # buckets
 
 
-def _heads(rows: Iterable[RowMapping]) -> dict[str, BucketHead]:
+def heads_by_id(rows: Iterable[RowMapping]) -> dict[str, BucketHead]:
+    """Heads by the id of their bucket."""
     return {row["id"]: BucketHead(**row) for row in rows}
+
+
+@cache
+def _buckets(dialect: str, *, locked: bool) -> Select[Any]:
+    statement = select(*BUCKET.c).where(among_listed(dialect, BUCKET.c.id, "ids"))
+    statement = statement.order_by(BUCKET.c.id)
+    return _locking(dialect, statement) if locked else statement
 
 
 def bucket_heads(db: Connection, bucket_ids: Sequence[str]) -> dict[str, BucketHead]:
     """Heads of the buckets that exist."""
-    columns = BUCKET.c
-    return _heads(
-        db.execute(select(*columns).where(among(db, columns.id, list(bucket_ids)))).mappings()
-    )
+    statement = _buckets(db.dialect.name, locked=False)
+    return heads_by_id(db.execute(statement, {"ids": listed(db, bucket_ids)}).mappings())
 
 
 def lock_buckets(db: Connection, bucket_ids: Iterable[str]) -> dict[str, BucketHead]:
@@ -207,33 +238,25 @@ def lock_buckets(db: Connection, bucket_ids: Iterable[str]) -> dict[str, BucketH
     A row that does not exist cannot be locked, so it is inserted empty before the lock.
     """
     wanted = sorted(set(bucket_ids))
-    columns = BUCKET.c
-    statement = _locked(
-        db, select(*columns).where(among(db, columns.id, wanted)).order_by(columns.id)
-    )
-    heads = _heads(db.execute(statement).mappings())
+    statement, ids = _buckets(db.dialect.name, locked=True), {"ids": listed(db, wanted)}
+    heads = heads_by_id(db.execute(statement, ids).mappings())
     missing = [each for each in wanted if each not in heads]
     if not missing:
         return heads
     empty = {"epoch": 1, "seq": 0, "digest": "0" * 16, "count": 0, "tombstone_floor": 0}
     insert_new(db, BUCKET, [{"id": each, **empty} for each in missing], key=("id",))
-    return _heads(db.execute(statement).mappings())
+    return heads_by_id(db.execute(statement, ids).mappings())
 
 
-def save_buckets(db: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+def buckets_replaced(rows: Rows) -> Upsert:
     """Store the heads of locked buckets."""
-    upsert(db, BUCKET, rows, key=("id",), update=("seq", "digest", "count"))
+    return Upsert(table=BUCKET, rows=rows, key=("id",), update=("seq", "digest", "count"))
 
 
-def save_exits(db: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+def exits_noted(rows: Rows) -> Upsert:
     """Note records that left a bucket, one row per bucket and record."""
-    upsert(
-        db,
-        BUCKET_EXIT,
-        rows,
-        key=("bucket", "record_id"),
-        update=("seq", "why", "to_bucket"),
-    )
+    changed = ("seq", "why", "to_bucket")
+    return Upsert(table=BUCKET_EXIT, rows=rows, key=("bucket", "record_id"), update=changed)
 
 
 def drop_exits(db: Connection, bucket: str, record_ids: Sequence[str]) -> None:
@@ -244,54 +267,6 @@ def drop_exits(db: Connection, bucket: str, record_ids: Sequence[str]) -> None:
             columns.bucket == bucket, among(db, columns.record_id, list(record_ids))
         )
     )
-
-
-# the feed
-
-
-def feed_rows(db: Connection, bucket: str, after_seq: int, *, limit: int) -> Sequence[DbRow]:
-    """`(seq, hash, body)` of the bucket's records changed after `after_seq`, by seq."""
-    columns = RECORD.c
-    statement = (
-        select(columns.seq, columns.hash, columns.body)
-        .where(columns.bucket == bucket, columns.seq > after_seq)
-        .order_by(columns.seq)
-        .limit(limit)
-    )
-    return db.execute(statement).all()
-
-
-def exit_rows(db: Connection, bucket: str, after_seq: int, to_seq: int) -> Sequence[DbRow]:
-    """Records that left the bucket with seq in `(after_seq, to_seq]`, by seq."""
-    columns = BUCKET_EXIT.c
-    statement = (
-        select(columns.record_id, columns.why, columns.to_bucket)
-        .where(columns.bucket == bucket, columns.seq > after_seq, columns.seq <= to_seq)
-        .order_by(columns.seq)
-    )
-    return db.execute(statement).all()
-
-
-def manifest_rows(db: Connection, bucket: str) -> Sequence[DbRow]:
-    """`(id, hash)` of every record in the bucket, by id."""
-    columns = RECORD.c
-    statement = select(columns.id, columns.hash).where(columns.bucket == bucket)
-    return db.execute(statement.order_by(columns.id)).all()
-
-
-def bodies_in(
-    db: Connection, buckets: Sequence[str], record_ids: Sequence[str]
-) -> Sequence[DbRow]:
-    """`(hash, body)` of the asked records that live in one of `buckets`, by id."""
-    columns = RECORD.c
-    statement = (
-        select(columns.hash, columns.body)
-        .where(
-            among(db, columns.id, list(record_ids)), among(db, columns.bucket, list(buckets))
-        )
-        .order_by(columns.id)
-    )
-    return db.execute(statement).all()
 
 
 # conflicts and counters
@@ -317,10 +292,15 @@ def close_conflict(db: Connection, conflict_id: str, values: Mapping[str, Any]) 
     db.execute(update(CONFLICT).where(columns.id == conflict_id).values(**values))
 
 
-def save_projection(db: Connection, table: Any, rows: Sequence[Mapping[str, Any]]) -> None:
+def projections_replaced(table: Table, rows: Rows) -> Upsert:
     """Insert or replace projection rows by id; `created_ms` keeps its first value."""
     changed = tuple(name for name in rows[0] if name not in {"id", "created_ms"})
-    upsert(db, table, rows, key=("id",), update=changed)
+    return Upsert(table=table, rows=rows, key=("id",), update=changed)
+
+
+def save(db: Connection, parts: Iterable[Upsert]) -> None:
+    """Write what a plan changes, all tables at once where the database can."""
+    upsert_all(db, parts)
 
 
 def next_number(db: Connection, name: str) -> int:
@@ -354,35 +334,3 @@ def record_count(db: Connection, kind: str) -> int:
     """How many records of a kind are stored."""
     columns = RECORD.c
     return int(db.execute(select(func.count()).where(columns.kind == kind)).scalar_one())
-
-
-# the whole store, for comparison
-
-
-def record_chunks(db: Connection, *, chunk_rows: int) -> Iterator[list[DbRow]]:
-    """Every record, by id, in chunks of at most `chunk_rows`."""
-    columns = RECORD.c
-    after: str | None = None
-    while True:
-        statement = select(*columns).order_by(columns.id).limit(chunk_rows)
-        if after is not None:
-            statement = statement.where(columns.id > after)
-        rows = list(db.execute(statement).all())
-        if not rows:
-            return
-        yield rows
-        after = rows[-1].id
-
-
-def all_bucket_heads(db: Connection) -> list[BucketHead]:
-    """The heads of all buckets, by id."""
-    columns = BUCKET.c
-    return list(_heads(db.execute(select(*columns).order_by(columns.id)).mappings()).values())
-
-
-def projection_rows(
-    db: Connection, table: Any, record_ids: Sequence[str]
-) -> Sequence[RowMapping]:
-    """The rows of a projection table for some records, in no order."""
-    statement = select(*table.c).where(among(db, table.c.id, list(record_ids)))
-    return db.execute(statement).mappings().all()

@@ -1,0 +1,97 @@
+"""What the feed and the comparison of the whole store ask the database."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, select
+
+from server.db.bulk import among
+from server.replication.queries import (
+    BUCKET,
+    BUCKET_EXIT,
+    RECORD,
+    BucketHead,
+    DbRow,
+    heads_by_id,
+)
+
+# the feed
+
+
+def feed_rows(db: Connection, bucket: str, after_seq: int, *, limit: int) -> Sequence[DbRow]:
+    """`(seq, hash, body)` of the bucket's records changed after `after_seq`, by seq."""
+    columns = RECORD.c
+    statement = (
+        select(columns.seq, columns.hash, columns.body)
+        .where(columns.bucket == bucket, columns.seq > after_seq)
+        .order_by(columns.seq)
+        .limit(limit)
+    )
+    return db.execute(statement).all()
+
+
+def exit_rows(db: Connection, bucket: str, after_seq: int, to_seq: int) -> Sequence[DbRow]:
+    """Records that left the bucket with seq in `(after_seq, to_seq]`, by seq."""
+    columns = BUCKET_EXIT.c
+    statement = (
+        select(columns.record_id, columns.why, columns.to_bucket)
+        .where(columns.bucket == bucket, columns.seq > after_seq, columns.seq <= to_seq)
+        .order_by(columns.seq)
+    )
+    return db.execute(statement).all()
+
+
+def manifest_rows(db: Connection, bucket: str) -> Sequence[DbRow]:
+    """`(id, hash)` of every record in the bucket, by id."""
+    columns = RECORD.c
+    statement = select(columns.id, columns.hash).where(columns.bucket == bucket)
+    return db.execute(statement.order_by(columns.id)).all()
+
+
+def bodies_in(
+    db: Connection, buckets: Sequence[str], record_ids: Sequence[str]
+) -> Sequence[DbRow]:
+    """`(hash, body)` of the asked records that live in one of `buckets`, by id."""
+    columns = RECORD.c
+    statement = (
+        select(columns.hash, columns.body)
+        .where(
+            among(db, columns.id, list(record_ids)), among(db, columns.bucket, list(buckets))
+        )
+        .order_by(columns.id)
+    )
+    return db.execute(statement).all()
+
+
+# the whole store, for comparison
+
+
+def record_chunks(db: Connection, *, chunk_rows: int) -> Iterator[list[DbRow]]:
+    """Every record, by id, in chunks of at most `chunk_rows`."""
+    columns = RECORD.c
+    after: str | None = None
+    while True:
+        statement = select(*columns).order_by(columns.id).limit(chunk_rows)
+        if after is not None:
+            statement = statement.where(columns.id > after)
+        rows = list(db.execute(statement).all())
+        if not rows:
+            return
+        yield rows
+        after = rows[-1].id
+
+
+def all_bucket_heads(db: Connection) -> list[BucketHead]:
+    """The heads of all buckets, by id."""
+    columns = BUCKET.c
+    return list(
+        heads_by_id(db.execute(select(*columns).order_by(columns.id)).mappings()).values()
+    )
+
+
+def projection_rows(
+    db: Connection, table: Any, record_ids: Sequence[str]
+) -> Sequence[RowMapping]:
+    """The rows of a projection table for some records, in no order."""
+    statement = select(*table.c).where(among(db, table.c.id, list(record_ids)))
+    return db.execute(statement).mappings().all()
