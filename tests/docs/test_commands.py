@@ -52,7 +52,9 @@ def _invocations(text: str) -> Iterator[list[str]]:
     """The words after every `jingwei` that starts a command of a shell line."""
     for line in text.replace("\\\n", " ").splitlines():
         for part in re.split(r"&&|\|\||[|;]|\$\(", line.split(" # ")[0]):
-            if found := re.match(r"\s*(?:\S*/)?jingwei(?:\s+(.*?))?\)*\s*$", part):
+            if found := re.match(
+                r"\s*(?:[A-Z_]+=\S+\s+)*(?:\S*/)?jingwei(?:\s+(.*?))?\)*\s*$", part
+            ):
                 yield shlex.split(found[1] or "")
 
 
