@@ -74,6 +74,8 @@ def _recorded(code: Code, rev: int) -> Verdict:
 
 def _change(sheet: Sheet, record: Record, deed: Deed) -> Verdict:
     mutation = deed.mutation
+    if not deed.knows(record.bucket) and not _speaks_anyway(record, mutation):
+        return _held(Code.UNKNOWN_RECORD, 0)
     if record.kind != mutation.kind:
         return _invalid(Code.KIND_MISMATCH, "kind", record.rev)
     if mutation.act is None and KINDS[record.kind].create_only:
@@ -83,6 +85,13 @@ def _change(sheet: Sheet, record: Record, deed: Deed) -> Verdict:
     if mutation.act is None:
         return _edit(sheet, record, deed)
     return _act(sheet, record, deed, mutation.act)
+
+
+def _speaks_anyway(record: Record, mutation: Mutation) -> bool:
+    """Say whether a mutation states a fact, which is taken from anybody, about a record."""
+    if record.kind != mutation.kind or mutation.base > record.rev:
+        return False
+    return mutation.act is not None or KINDS[record.kind].create_only
 
 
 def _act(sheet: Sheet, record: Record, deed: Deed, name: str) -> Verdict:
@@ -248,13 +257,15 @@ def _create(sheet: Sheet, kind: Kind, deed: Deed) -> Verdict:
     if bucket is None:
         return _held(Code.UNKNOWN_PARENT, 0, field=missing)
     if not kind.create_only and not deed.may_write(bucket):
+        if kind.parents and not deed.knows(bucket):
+            return _held(Code.UNKNOWN_PARENT, 0, field=missing)
         return _held(Code.NOT_IN_SCOPE, 0)
     _write_new(sheet, kind, deed, bucket=bucket)
     return Verdict(outcome=Outcome.APPLIED, rev=1)
 
 
 def _place_new(sheet: Sheet, kind: Kind, deed: Deed) -> tuple[str | None, str]:
-    """The bucket of a new record; None, and the field to blame, if what it names is unknown."""
+    """The bucket of a new record (None if what it names is unknown), and the field at fault."""
     named = parent_of(sheet, kind, deed)
     if named is None:
         return bucket_of_new(sheet, kind, deed), "grid"
@@ -286,7 +297,7 @@ def _write_new(sheet: Sheet, kind: Kind, deed: Deed, *, bucket: str) -> None:
 def _incident_of(sheet: Sheet, values: Mapping[str, Any], deed: Deed, *, bucket: str) -> str:
     """Return the incident a report belongs to: the known one it names, else a new one."""
     named = sheet.of_kind(values.get("incident"), INCIDENT)
-    if named is not None:
+    if named is not None and deed.knows(named.bucket):
         return named.id
     record_id = sheet.unused_id(deed.mutation.record, INCIDENT)
     said = {**values, "summary": values.get("text")}

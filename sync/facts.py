@@ -7,9 +7,8 @@ from sync.kinds import KINDS, Home, Kind
 from sync.merge import Stamp, head_of
 from sync.mutation import EMPTY
 from sync.record import Cell, Record, Status
-from sync.sheet import Deed, Sheet
+from sync.sheet import CONFIG_BUCKET, Deed, Sheet
 
-CONFIG = "config"
 _GRID = "grid:"
 _USER = "user:"
 
@@ -99,7 +98,7 @@ def bucket_of_new(sheet: Sheet, kind: Kind, deed: Deed) -> str | None:
     if kind.home is Home.SELF:
         return grid_bucket(deed.mutation.record)
     if kind.home is Home.CONFIG:
-        return CONFIG
+        return CONFIG_BUCKET
     located = None if deed.located is None else deed.located.grid
     named = deed.mutation.set.get("grid")
     if located is not None and (named is None or not deed.author.console):

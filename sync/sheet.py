@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
+from sync.cells import overlay
 from sync.ids import derived_id
 from sync.known import Author, Interval, Located
 from sync.lifecycle import TERMINAL
@@ -17,6 +18,8 @@ from sync.mutation import EMPTY, Mutation, Quality
 from sync.outcome import Code, Outcome
 from sync.record import Cell, Credit, Record, Status
 from sync.state import rules_of
+
+CONFIG_BUCKET = "config"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +71,17 @@ class Deed:
             each.lo_ms <= self.at_ms and (each.hi_ms is None or self.at_ms < each.hi_ms)
             for each in self.authority.get(bucket, ())
         )
+
+    def knows(self, bucket: str) -> bool:
+        """Say whether the author may know what is in a bucket: was it ever theirs to hold?
+
+        What is not known to an author is answered as if it did not exist.
+        """
+        if self.granted is not None or self.author.console:
+            return True
+        if bucket in {self.author.home_bucket, CONFIG_BUCKET}:
+            return True
+        return bool(self.authority.get(bucket))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,21 +142,21 @@ class Sheet:
         already merged.
         """
         rev = record.rev + 1
-        fields = {**record.fields, **cells}
+        merged = dict(cells)
         if values:
             rules = rules_of(record.kind)
             stamp = deed.stamp(rev=rev, base=record.rev)
             for name, value in values.items():
                 cell = accept(record.fields.get(name), value, stamp, rules[name])
                 if cell is not None:
-                    fields[name] = cell
+                    merged[name] = cell
         device = deed.author.device
         revised = Record(
             id=record.id,
             kind=record.kind,
             bucket=record.bucket if bucket is None else bucket,
             rev=rev,
-            fields=fields,
+            fields=overlay(record.fields, merged),
             sets=record.sets if sets is None else sets,
             status=record.status if status is None else status,
             run_device=device,
