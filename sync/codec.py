@@ -6,14 +6,17 @@ fuller cell is a list of four lists.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from sync.cells import Cells, cell_in
 from sync.mutation import Quality
-from sync.record import Cell, Credit, Head, Past, Record, Status
+from sync.record import Cell, Credit, Head, Record, Status
 
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 _QUALITIES = tuple(Quality)
+DEVICES_MAX = 64
+"""Beyond this many devices a text is written anew, so that only those it needs are listed."""
 
 
 class _Devices:
@@ -21,8 +24,8 @@ class _Devices:
 
     __slots__ = ("positions",)
 
-    def __init__(self) -> None:
-        self.positions: dict[str, int] = {}
+    def __init__(self, known: Iterable[str] = ()) -> None:
+        self.positions = {device: position for position, device in enumerate(known)}
 
     def __call__(self, device: str) -> int:
         return self.positions.setdefault(device, len(self.positions))
@@ -33,10 +36,11 @@ def encode_record(record: Record) -> str:
 
     Id, kind, bucket and rev are columns of their own and are not in it.
     """
-    place = _Devices()
-    truth: dict[str, Any] = {
-        "f": {name: _cell_out(cell, place) for name, cell in record.fields.items()}
-    }
+    fields = record.fields
+    if isinstance(fields, Cells) and len(fields.devices) > DEVICES_MAX:
+        fields = dict(fields)
+    place = _Devices(fields.devices if isinstance(fields, Cells) else ())
+    truth: dict[str, Any] = {"f": _fields_out(fields, place)}
     if record.sets:
         truth["s"] = {
             name: {key: _cell_out(cell, place) for key, cell in elements.items()}
@@ -67,15 +71,22 @@ def decode_record(  # noqa: PLR0917 - the columns of a row, in their order
         kind=kind,
         bucket=bucket,
         rev=rev,
-        fields={name: _cell_in(each, devices) for name, each in truth["f"].items()},
+        fields=Cells(truth["f"], devices),
         sets={
-            name: {key: _cell_in(each, devices) for key, each in elements.items()}
+            name: {key: cell_in(each, devices) for key, each in elements.items()}
             for name, elements in truth.get("s", {}).items()
         },
         status=None if status is None else _status_in(status, devices),
         run_device="" if run is None else devices[run[0]],
         run_from=0 if run is None else run[1],
     )
+
+
+def _fields_out(fields: Mapping[str, Cell], place: Callable[[str], int]) -> dict[str, Any]:
+    """What was never looked at is written back as it was, with the devices it refers to."""
+    if not isinstance(fields, Cells):
+        return {name: _cell_out(cell, place) for name, cell in fields.items()}
+    return {name: fields.unread(name) or _cell_out(fields[name], place) for name in fields}
 
 
 def _cell_out(cell: Cell, place: Callable[[str], int]) -> list[Any]:
@@ -92,24 +103,6 @@ def _cell_out(cell: Cell, place: Callable[[str], int]) -> list[Any]:
 def _head_out(head: Head, place: Callable[[str], int]) -> list[Any]:
     flat = [head.value, head.rev, place(head.device), head.n, head.at_ms]
     return [*flat, 1] if head.console else flat
-
-
-def _cell_in(written: list[Any], devices: list[str]) -> Cell:
-    if not written or not isinstance(written[0], list):
-        return Cell((_head_in(written, devices),))
-    heads, kept, past, aside = written
-    return Cell(
-        heads=tuple(_head_in(each, devices) for each in heads),
-        kept=tuple(_head_in(each, devices) for each in kept),
-        past=tuple(Past(until_rev=each[0], head=_head_in(each[1:], devices)) for each in past),
-        aside=tuple(_head_in(each, devices) for each in aside),
-    )
-
-
-def _head_in(written: list[Any], devices: list[str]) -> Head:
-    # By position: this runs for every field of every record a batch touches.
-    value, rev, device, n, at_ms, *console = written
-    return Head(value, rev, devices[device], n, at_ms, bool(console))
 
 
 def _credit_out(credit: Credit | Status, place: Callable[[str], int]) -> list[Any]:

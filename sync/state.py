@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from sync.cells import Cells, Written, is_plain
 from sync.kinds import KINDS
 from sync.merge import RULES, Rule, contested_values, shown
 from sync.record import Cell, Head, Record, Status
@@ -45,17 +46,7 @@ def state_of(record: Record) -> dict[str, Any]:
     them, left out when empty; `status`, `epoch`, `status_at_ms` and `status_by` are there for a
     record with a life cycle; `conflicts` names the contested fields in order, if there are any.
     """
-    state: dict[str, Any] = {}
-    conflicts: list[str] = []
-    rules = _VISIBLE[record.kind]
-    for name, cell in record.fields.items():
-        if name not in rules:
-            continue
-        value = shown(cell, rules[name])
-        if value is not None:
-            state[name] = value
-        if contested_values(cell, rules[name]):
-            conflicts.append(name)
+    state, conflicts = _values(record)
     if record.sets:
         state |= _set_members(record.sets)
     if conflicts:
@@ -63,6 +54,29 @@ def state_of(record: Record) -> dict[str, Any]:
     if record.status is not None:
         state |= _status_members(record.status)
     return state
+
+
+def _values(record: Record) -> tuple[dict[str, Any], list[str]]:
+    """The values phones may see, and the names of the contested fields."""
+    state: dict[str, Any] = {}
+    conflicts: list[str] = []
+    rules, fields = _VISIBLE[record.kind], record.fields
+    for name in fields:
+        if name not in rules:
+            continue
+        written = _plain(fields, name)
+        value = shown(fields[name], rules[name]) if written is None else written[0]
+        if value is not None:
+            state[name] = value
+        if written is None and contested_values(fields[name], rules[name]):
+            conflicts.append(name)
+    return state, conflicts
+
+
+def _plain(fields: Mapping[str, Cell], name: str) -> Written | None:
+    """Return a cell as it was written if its value can be read off, None if not."""
+    written = fields.unread(name) if isinstance(fields, Cells) else None
+    return written if written is not None and is_plain(written) else None
 
 
 def _status_members(status: Status) -> dict[str, Any]:
@@ -88,6 +102,9 @@ def _is_present(heads: tuple[Head, ...]) -> bool:
 
 def live_value(record: Record, field: str) -> Any:
     """Return the value shown of a field, None when it was never set or is cleared."""
+    written = _plain(record.fields, field)
+    if written is not None:
+        return written[0]
     cell = record.fields.get(field)
     return None if cell is None else shown(cell, _RULES[record.kind][field])
 
@@ -95,17 +112,19 @@ def live_value(record: Record, field: str) -> Any:
 def open_conflicts(record: Record) -> tuple[FieldConflict, ...]:
     """Return the open conflicts of a record in the order of their field names."""
     rules = _RULES[record.kind]
+    fields = record.fields
+    names = [each for each in fields if each in rules and _plain(fields, each) is None]
+    contested = [each for each in names if contested_values(fields[each], rules[each])]
     return tuple(
         FieldConflict(
             field=name,
             values=tuple(
                 sorted(
-                    (*cell.heads, *cell.kept),
+                    (*fields[name].heads, *fields[name].kept),
                     key=lambda each: (each.at_ms, each.device, each.n),
                 )
             ),
-            live=shown(cell, rules[name]),
+            live=shown(fields[name], rules[name]),
         )
-        for name, cell in sorted(record.fields.items())
-        if name in rules and contested_values(cell, rules[name])
+        for name in sorted(contested)
     )
