@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -201,8 +202,8 @@ def test_the_doctor_looks_at_redis(
     assert "BAD  redis: does not answer" in run("doctor", database=sqlite_url, code=1).stdout
 
 
-def commands(group: object, path: str = "") -> list[tuple[str, object]]:
-    found = []
+def commands(group: object, path: str = "") -> list[tuple[str, Any]]:
+    found: list[tuple[str, Any]] = []
     for name, command in getattr(group, "commands", {}).items():
         found.append((f"{path} {name}".strip(), command))
         found += commands(command, f"{path} {name}")

@@ -95,7 +95,7 @@ def step(draw: st.DrawFn, device: Device, bases: dict[str, int], at_ms: int) -> 
     if what == "note":
         fields = {"parent": draw(st.sampled_from([HOUSEHOLD, TASK, DWELLING])), "text": "!"}
         return Step(device, device.mutation(fresh, "note", at_ms=at_ms, set=fields))
-    said = changes(draw, PHONE_VALUES)
+    said: dict[str, Any] = changes(draw, PHONE_VALUES)
     if what == "own":
         own = uid("own household", device.name)
         said["set"]["dwelling"] = DWELLING

@@ -115,7 +115,7 @@ def test_a_settled_n_that_was_not_loaded_is_asked_for_again():
 def test_a_fault_of_ours_holds_one_mutation_and_the_queue_goes_on():
     phone = Device("anna")
     (edit,) = edits(phone, 1)
-    weird = replace(edit, n=1, kind=["household"])  # type: ignore[arg-type]
+    weird = replace(edit, n=1, kind=["household"])
     fine = replace(edit, n=2)
     plan = plan_push(
         Known(device=fresh()),
