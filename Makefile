@@ -38,6 +38,7 @@ openapi: .venv/.dev ## Regenerate openapi.yaml and the pages made from the code
 	$(BIN)/jingwei openapi > openapi.yaml.new
 	mv openapi.yaml.new openapi.yaml
 	$(BIN)/python -m tools.reference
+	$(BIN)/python -m tools.vectors
 
 lock: .venv/.dev ## Resolve the dependencies again and rewrite both lock files
 	$(UV_LOCK) --upgrade pyproject.toml --group build --output-file requirements.lock

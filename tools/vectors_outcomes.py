@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from typing import Any
 
-from sync.known import Located
-from tools.vectors_town import ALWAYS, START_MS, Party, Town, made_id
+from sync.known import Interval, Located
+from tools.vectors_town import START_MS, Party, Town, made_id
 
 GRID, OTHER_GRID, DWELLING, HOUSEHOLD = (made_id(each) for each in (2, 3, 4, 5))
 REPORT, TASK, FRESH, NOWHERE = (made_id(each) for each in (6, 7, 8, 99))
 BUCKET = f"grid:{GRID}"
+ALWAYS = Interval(lo_ms=0, hi_ms=None)
+BEFORE = Interval(lo_ms=0, hi_ms=START_MS)
 POSITION = {
     "lon_e7": 1_166_000_000,
     "lat_e7": 399_000_000,
@@ -19,12 +21,13 @@ HERE = Located(grid=GRID, lon_e7=1_165_937_552, lat_e7=398_985_984, certain=True
 
 
 class Cast:
-    """A grid with a dwelling and a household, two workers of it, a stranger and the office."""
+    """A grid with a household, two workers of it, one who was, a stranger, the office."""
 
     def __init__(self) -> None:
         self.town = Town()
-        self.anna = _party("anna", 21, assigned=(BUCKET,))
-        self.bo = _party("bo", 22, assigned=(BUCKET,))
+        self.anna = _party("anna", 21, assigned=ALWAYS)
+        self.bo = _party("bo", 22, assigned=ALWAYS)
+        self.dora = _party("dora", 26, assigned=BEFORE)
         self.stranger = _party("stranger", 23)
         self.office = _party("office", 24, console=True)
         self.leader = _party("leader", 25, console=True)
@@ -66,10 +69,11 @@ def _incident(cast: Cast) -> str:
 
 
 def _party(
-    name: str, number: int, *, console: bool = False, assigned: tuple[str, ...] = ()
+    name: str, number: int, *, console: bool = False, assigned: Interval | None = None
 ) -> Party:
     device, account = made_id(number), made_id(number + 100)
-    return Party(name=name, device=device, account=account, console=console, assigned=assigned)
+    held = {} if assigned is None else {BUCKET: (assigned,)}
+    return Party(name=name, device=device, account=account, console=console, assigned=held)
 
 
 _FIRST: tuple[tuple[str, str, dict[str, Any]], ...] = (
@@ -137,8 +141,8 @@ def held_things(cast: Cast) -> None:
     say("There is no such record.", anna, NOWHERE, "household", base=1, set={"door": "3"})
     say("There is no such dwelling.", anna, FRESH, "household", set={"dwelling": NOWHERE})
     say(
-        "Never assigned there.",
-        cast.stranger,
+        "Assigned there once, but no longer when she did it.",
+        cast.dora,
         HOUSEHOLD,
         "household",
         base=1,
@@ -313,8 +317,7 @@ def outcome_vectors() -> dict[str, Any]:
     return {
         "about": "`answers` has one entry for each mutation; on the wire plain `applied` ones "
         "are left out, and so are `at_ms` and `quality`, which only the server stores. "
-        "`written` are the records after the call. `located` is what the server's map says. "
-        "Assignments run from 0 without end.",
+        "`written` are the records after the call. `located` is what the server's map says.",
         "stories": [_told(each) for each in STORIES],
     }
 
@@ -322,18 +325,21 @@ def outcome_vectors() -> dict[str, Any]:
 def _told(story: Callable[[Cast], None]) -> dict[str, Any]:
     cast = Cast()
     story(cast)
-    people = (cast.anna, cast.bo, cast.stranger, cast.office, cast.leader)
+    people = (cast.anna, cast.bo, cast.dora, cast.stranger, cast.office, cast.leader)
     return {
         "name": story.__name__,
         "about": (story.__doc__ or "").strip(),
         "begins_ms": START_MS,
-        "assigned_from_ms": ALWAYS[0].lo_ms,
         "people": {
             each.name: {
                 "device": each.device,
                 "account": each.account,
                 "console": each.console,
-                "assigned": list(each.assigned),
+                "assigned": [
+                    {"bucket": bucket, "from_ms": span.lo_ms, "to_ms": span.hi_ms}
+                    for bucket, spans in each.assigned.items()
+                    for span in spans
+                ],
             }
             for each in people
         },

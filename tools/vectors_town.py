@@ -18,7 +18,6 @@ from sync.wire_mutation import read_clock
 
 START_MS = 1_795_392_000_000
 BOOTED_MS = START_MS - 3_600_000
-ALWAYS = (Interval(lo_ms=0, hi_ms=None),)
 
 
 def made_id(number: int) -> str:
@@ -33,13 +32,13 @@ def clock_at(at_ms: int) -> dict[str, Any]:
 
 @dataclass(kw_only=True)
 class Party:
-    """Somebody with a device; `assigned` are the buckets of the account's assignments."""
+    """Somebody with a device; `assigned` says when the account held each bucket."""
 
     name: str
     device: str
     account: str
     console: bool = False
-    assigned: tuple[str, ...] = ()
+    assigned: Mapping[str, tuple[Interval, ...]] = field(default_factory=dict)
     n: int = 0
 
     @property
@@ -114,13 +113,13 @@ class Town:
     ) -> Known:
         readable = [each for each in batch if isinstance(each, Mutation)]
         found: dict[str, Record] = {}
-        while wanted := references(readable, found) & self.records.keys():
+        while wanted := references(readable, found, device=party.device) & self.records.keys():
             found |= {each: self.records[each] for each in wanted}
         return Known(
             device=self.devices.get(party.device) or _fresh(),
             settled={n: each for (who, n), each in self.settled.items() if who == party.device},
             records=found,
-            authority=dict.fromkeys(party.assigned, ALWAYS),
+            authority=party.assigned,
             located=located,
         )
 
