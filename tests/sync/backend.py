@@ -38,7 +38,7 @@ ALWAYS = (Interval(lo_ms=0, hi_ms=None),)
 class Everywhere(dict[str, tuple[Interval, ...]]):
     """Authority over every bucket at all times."""
 
-    def get(self, _bucket, _default=None):  # type: ignore[explicit-override, override]
+    def get(self, _bucket, _default=None):  # type: ignore[explicit-override]
         return ALWAYS
 
 

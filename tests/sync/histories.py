@@ -95,12 +95,12 @@ def step(draw: st.DrawFn, device: Device, bases: dict[str, int], at_ms: int) -> 
     if what == "note":
         fields = {"parent": draw(st.sampled_from([HOUSEHOLD, TASK, DWELLING])), "text": "!"}
         return Step(device, device.mutation(fresh, "note", at_ms=at_ms, set=fields))
-    said: dict[str, Any] = changes(draw, PHONE_VALUES)
+    changed: dict[str, Any] = changes(draw, PHONE_VALUES)
     if what == "own":
         own = uid("own household", device.name)
-        said["set"]["dwelling"] = DWELLING
-        return Step(device, device.mutation(own, "household", at_ms=at_ms, **said))
-    made = device.mutation(HOUSEHOLD, "household", at_ms=at_ms, base=bases[HOUSEHOLD], **said)
+        changed["set"]["dwelling"] = DWELLING
+        return Step(device, device.mutation(own, "household", at_ms=at_ms, **changed))
+    made = device.mutation(HOUSEHOLD, "household", at_ms=at_ms, base=bases[HOUSEHOLD], **changed)
     return Step(device, made)
 
 
