@@ -17,7 +17,7 @@ class Limits(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="JINGWEI_LIMIT_", extra="ignore", frozen=True)
 
-    sync_bytes: int = Field(default=8 * MEBIBYTE, gt=0, description="POST /v1/sync, unpacked")
+    sync_bytes: int = Field(default=MEBIBYTE, gt=0, description="POST /v1/sync, unpacked")
     json_bytes: int = Field(default=256 * 1024, gt=0, description="any other JSON body")
     geojson_bytes: int = Field(default=20 * MEBIBYTE, gt=0, description="GeoJSON imports")
     gzip_ratio: int = Field(default=50, gt=1, description="unpacked over packed bytes")

@@ -17,7 +17,7 @@ from sync.wire import BUCKETS_MAX, BucketCursor, Gone, RawPage
 
 CONFIG = "config"
 PAGE_ROWS_MAX = 500
-PAGE_BYTES_MIN = 16 * 1024
+PAGE_BYTES_MIN = 4 * 1024
 PAGE_BYTES_MAX = 1024 * 1024
 PAGE_BYTES_DEFAULT = 256 * 1024
 
@@ -53,7 +53,8 @@ def pull(
 ) -> Pulled:
     """Pages for the allowed buckets that differ from what the phone listed.
 
-    Items take at most `budget` bytes; a bucket that did not fit has no items and `more`.
+    Items take at most `budget` bytes, but there is always one; a bucket that did not fit has no
+    items and `more`.
     """
     cursors = {each.id: each for each in listed}
     enter, leave = scope_change(list(cursors), allowed)
@@ -62,7 +63,7 @@ def pull(
     left = budget
     for bucket in allowed:
         head = heads.get(bucket, _nothing(bucket))
-        page = _page(db, head, cursors.get(bucket), budget=left)
+        page = _page(db, head, cursors.get(bucket), budget=left, first=left == budget)
         if page is None:
             continue
         left -= sum(len(item) for item in page.items)
@@ -91,7 +92,7 @@ def must_reset(head: BucketHead, cursor: BucketCursor) -> bool:
 
 
 def _page(
-    db: Connection, head: BucketHead, cursor: BucketCursor | None, *, budget: int
+    db: Connection, head: BucketHead, cursor: BucketCursor | None, *, budget: int, first: bool
 ) -> RawPage | None:
     """One bucket's page, or None when the phone has everything."""
     reset = cursor is not None and must_reset(head, cursor)
@@ -102,7 +103,7 @@ def _page(
     gone: tuple[Gone, ...] = ()
     reached = start
     if start < head.seq and budget > 0:
-        items, reached = _items(db, head, start, budget=budget)
+        items, reached = _items(db, head, start, budget=budget, first=first)
         gone = _gone(db, head.id, start, reached)
     return RawPage(
         id=head.id,
@@ -119,15 +120,18 @@ def _page(
 
 
 def _items(
-    db: Connection, head: BucketHead, start: int, *, budget: int
+    db: Connection, head: BucketHead, start: int, *, budget: int, first: bool
 ) -> tuple[tuple[bytes, ...], int]:
-    """Feed items after `start` within `budget` (at least one), and the seq they reach."""
+    """Feed items after `start` within `budget`, and the seq they reach.
+
+    The `first` item of a reply is there however large it is, so that paging gets on.
+    """
     rows = feed_queries.feed_rows(db, head.id, start, limit=PAGE_ROWS_MAX)
     items: list[bytes] = []
     spent, reached = 0, start
     for row in rows:
         item = feed_item(row.body, row.hash)
-        if items and spent + len(item) > budget:
+        if spent + len(item) > budget and (items or not first):
             return tuple(items), reached
         items.append(item)
         spent += len(item)
