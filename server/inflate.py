@@ -7,7 +7,7 @@ from isal import isal_zlib
 from server.problems import BodyTooLarge, MalformedBody
 
 MEMBERS_MAX = 16
-RATIO_FREE_BYTES = 64 * 1024
+RATIO_FREE_BYTES = 1024 * 1024
 _PIECE = 64 * 1024
 _NOT_GZIP = cast("type[Exception]", isal_zlib.error)  # its stub calls it an instance
 _GZIP = 31  # zlib's number for "gzip header and trailer"
@@ -16,7 +16,7 @@ _GZIP = 31  # zlib's number for "gzip header and trailer"
 class Inflater:
     """Unpacks one gzip body of at most `limit_bytes`, at most `ratio` times its packed size.
 
-    The ratio is judged above the first 64 KiB only: short bodies may well shrink a lot.
+    The ratio is judged above the first MiB only: a day of like reports may well shrink a lot.
     """
 
     def __init__(self, *, limit_bytes: int, ratio: int) -> None:

@@ -22,6 +22,12 @@ def offset_of(send: ClockReading, received_ms: int) -> int:
     return received_ms - send.wall_ms
 
 
+def _of_one_boot(reading: ClockReading, send: ClockReading) -> bool:
+    """Say whether both readings count from the same boot; an empty id says nothing."""
+    same = reading.boot != "" and reading.boot == send.boot
+    return same and reading.uptime_ms <= send.uptime_ms
+
+
 def correct(
     reading: ClockReading | None,
     send: ClockReading | None,
@@ -45,7 +51,7 @@ def correct(
     """
     if reading is None:
         return Corrected(at_ms=received_ms, quality=Quality.EXACT)
-    if send is not None and reading.boot == send.boot and reading.uptime_ms <= send.uptime_ms:
+    if send is not None and _of_one_boot(reading, send):
         at_ms = received_ms - (send.uptime_ms - reading.uptime_ms)
         quality = Quality.EXACT
     else:

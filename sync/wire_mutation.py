@@ -12,7 +12,7 @@ from typing import Any
 
 from sync.canonical import canonical
 from sync.errors import ProtocolError
-from sync.fields import is_id
+from sync.fields import INT_LIMIT, is_id
 from sync.kinds import LAT_E7, LON_E7, SET_ELEMENTS_MAX
 from sync.members import DEPTH_MAX, Members, number_fault
 from sync.mutation import ClockReading, Datum, Malformed, Mutation, Position
@@ -55,12 +55,15 @@ def clock_object(clock: ClockReading) -> dict[str, Any]:
 
 
 def read_clock(members: Members) -> ClockReading:
-    """Return the clock reading in `members`."""
+    """Return the clock reading in `members`.
+
+    A clock that went astray is no reason to refuse work, so any number and any id will do.
+    """
     members.only(_CLOCK_NAMES)
     return ClockReading(
         wall_ms=members.wall_ms("wall"),
-        uptime_ms=members.integer("uptime_ms"),
-        boot=members.text("boot", max_chars=64),
+        uptime_ms=members.integer("uptime_ms", low=-INT_LIMIT),
+        boot=members.text("boot", max_chars=64, min_chars=0),
     )
 
 

@@ -134,6 +134,24 @@ async def test_bodies_that_are_no_json_are_refused_before_anything_is_read(
     assert outcomes(good_zipped.json()) == {}
 
 
+async def test_a_full_batch_of_like_notes_is_no_bomb(
+    client: httpx.AsyncClient, world: World
+) -> None:
+    phone = await RawPhone.enrol(client, world.tokens["ann"])
+    said = {"parent": world.households["G1"], "text": "x" * 1_900}
+    batch = [phone.change(new_id(), "note", 0, set=said) for _ in range(200)]
+    content = json.dumps(phone.body(batch)).encode()
+    packed = gzip.compress(content)
+    assert len(content) > 50 * len(packed)
+    headers = bearer(phone.token) | {
+        "content-type": "application/json",
+        "content-encoding": "gzip",
+    }
+    answer = await client.post("/v1/sync", content=packed, headers=headers)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["settled_through"] == 200
+
+
 async def test_only_a_device_may_sync_and_it_may_do_nothing_else(
     client: httpx.AsyncClient, world: World, witness: Witness
 ) -> None:
@@ -206,16 +224,21 @@ async def test_every_readable_cursor_gets_a_reply(
         {"seq": 0, "digest": "f" * 16},
     ]
     for each in strange:
-        reply = (
-            await phone.post(phone.body(buckets=[{"id": own, **true, **each}]))
-        ).json()
+        reply = (await phone.post(phone.body(buckets=[{"id": own, **true, **each}]))).json()
         page = next(page for page in reply["buckets"] if page["id"] == own)
         assert page["from"] == 0
         assert [item["record"] for item in page["put"]] == [
             item["record"] for item in whole["put"]
         ]
         assert page["digest"] == whole["digest"]
-    unknown = ["grid:x", f"grid:{new_id()}", "user:", "网格", "x" * 80, f"grid:{world.grids['G3']}"]
+    unknown = [
+        "grid:x",
+        f"grid:{new_id()}",
+        "user:",
+        "网格",
+        "x" * 80,
+        f"grid:{world.grids['G3']}",
+    ]
     cursors = [{"id": each, **true} for each in unknown]
     reply = (await phone.post(phone.body(buckets=cursors))).json()
     assert set(reply["scope"]["leave"]) == set(unknown)

@@ -170,7 +170,7 @@ def test_another_protocol_is_named_before_anything_else_is_read():
         ({"app": {"version": "1"}}, "/app/schema"),
         ({"app": {"version": "", "schema": 1}}, "/app/version"),
         ({"app": {"version": "1", "schema": 1, "os": "x"}}, "/app/os"),
-        ({"clock": {**CLOCK, "uptime_ms": -1}}, "/clock/uptime_ms"),
+        ({"clock": {**CLOCK, "uptime_ms": "5"}}, "/clock/uptime_ms"),
         ({"clock": {**CLOCK, "wall": 5}}, "/clock/wall"),
         ({"last_n": None}, "/last_n"),
         ({"lease": "x" * 201}, "/lease"),
