@@ -121,8 +121,10 @@ class Members:
         return tuple(self.array(name))
 
     def object(self, name: str) -> dict[str, Any]:
-        """Return an object as it is; an absent member is an empty one."""
-        value = self._members.get(name, {})
+        """Return an object as it is; an absent member, or a null, is an empty one."""
+        value = self._members.get(name)
+        if value is None:
+            return {}
         if not isinstance(value, dict):
             raise ProtocolError(self.at(name), "must be an object")
         return value

@@ -76,8 +76,8 @@ class SyncIn(_Wire):
     lease: str | None = None
     clock: ClockIn
     last_n: int = Field(ge=0, description="highest n ever allocated on the device")
-    mutations: list[MutationIn] = Field(max_length=200)
-    buckets: list[BucketIn] = Field(max_length=200)
+    mutations: list[MutationIn] = Field(default=[], max_length=200)
+    buckets: list[BucketIn] = Field(default=[], max_length=200)
     max_bytes: int | None = None
 
 
