@@ -39,6 +39,9 @@ async def asked_about(phone: RawPhone, household: str, dwelling: str, grid: str)
         phone.change(household, "task", 1, act="finish"),
         phone.change(new_id(), "household", 0, set=right),
         phone.change(new_id(), "resident", 0, set={"household": household, "name": "N"}),
+        phone.change(new_id(), "visit", 0, set={"household": household, "outcome": "done"}),
+        phone.change(new_id(), "note", 0, set={"parent": household, "text": "seen"}),
+        phone.change(new_id(), "note", 0, set={"parent": grid, "text": "seen"}),
     ]
     return told(await phone.sync(batch))
 
@@ -65,33 +68,28 @@ async def test_a_report_cannot_be_tied_to_an_incident_outside(
     theirs = held(await cat.sync([report]))[report["record"]]["state"]["incident"]
     ann = await RawPhone.enrol(client, world.tokens["ann"])
     probe = ann.report(*centre_e7(0), incident=theirs)
-    items = held(await ann.sync([probe]))
+    reply = await ann.sync([probe])
+    items = held(reply)
+    nothing = await ann.sync([ann.report(*centre_e7(0), incident=new_id())])
+    assert told(reply) == told(nothing)
     own = items[probe["record"]]["state"]["incident"]
     assert own != theirs
     assert items[own]["kind"] == "incident"
     await witness.unchanged()
 
 
-async def test_facts_about_a_place_outside_are_kept_there_and_not_shown(
+async def test_a_report_from_a_place_outside_is_kept_there_and_not_shown(
     client: httpx.AsyncClient, world: World, witness: Witness
 ) -> None:
     phone = await RawPhone.enrol(client, world.tokens["ann"])
-    batch = [
-        phone.report(*centre_e7(2), text="seen"),
-        phone.change(
-            new_id(), "visit", 0, set={"household": world.households["G3"], "outcome": "done"}
-        ),
-        phone.change(
-            new_id(), "note", 0, set={"parent": world.households["G3"], "text": "seen"}
-        ),
-    ]
-    reply = await phone.sync(batch)
+    report = phone.report(*centre_e7(2), text="seen")
+    note = phone.change(new_id(), "note", 0, set={"parent": report["record"], "text": "more"})
+    reply = await phone.sync([report, note])
     assert outcomes(reply) == {}
-    made = {each["record"] for each in batch}
+    made = {report["record"], note["record"]}
     assert not made & held(reply).keys()
-    wanted = sorted(made)
     answer = await client.post(
-        "/v1/sync/records", json={"records": wanted}, headers=bearer(phone.token)
+        "/v1/sync/records", json={"records": sorted(made)}, headers=bearer(phone.token)
     )
     assert answer.json()["records"] == []
     cat = await RawPhone.enrol(client, world.tokens["cat"])
@@ -103,11 +101,10 @@ async def test_a_fact_sent_again_by_a_new_identity_is_recorded_once(
     client: httpx.AsyncClient, world: World
 ) -> None:
     phone = await RawPhone.enrol(client, world.tokens["ann"])
-    said = {"household": world.households["G3"], "outcome": "done"}
-    visit = phone.change(new_id(), "visit", 0, set=said)
-    await phone.sync([visit])
+    report = phone.report(*centre_e7(2))
+    await phone.sync([report])
     again = await RawPhone.enrol(client, world.tokens["ann"])
-    reply = await again.sync([visit])
+    reply = await again.sync([report])
     assert told(reply)[0]["outcome"] == "recorded"
     assert told(reply)[0]["code"] == "already-exists"
 
