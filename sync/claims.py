@@ -11,7 +11,7 @@ from sync.kinds import KINDS
 from sync.lifecycle import INCIDENT, RANKS, TASK, Claimed, acts_of, claim
 from sync.outcome import Code, Outcome
 from sync.record import Credit, Record, Status
-from sync.sheet import Deed, Sheet, Verdict, is_over, met_nobody
+from sync.sheet import Deed, Sheet, Verdict, ever, is_over, met_nobody
 from sync.state import live_value
 
 _CLAIM = KINDS["claim"]
@@ -60,8 +60,7 @@ def _may_claim(task: Record, deed: Deed) -> bool:
     cell = task.fields.get("assignee")
     if cell is None:
         return deed.may_write(task.bucket)
-    heads = (*cell.heads, *cell.kept, *(each.head for each in cell.past))
-    return any(head.value == deed.author.account for head in heads)
+    return deed.author.account in ever(cell)
 
 
 def keep_act(

@@ -68,13 +68,13 @@ def _held(code: Code, rev: int, *, field: str | None = None) -> Verdict:
     return Verdict(outcome=Outcome.HELD, code=code, field=field, rev=rev)
 
 
-def _recorded(code: Code, rev: int) -> Verdict:
-    return Verdict(outcome=Outcome.RECORDED, code=code, rev=rev)
+def _recorded(code: Code, rev: int, *, field: str | None = None) -> Verdict:
+    return Verdict(outcome=Outcome.RECORDED, code=code, field=field, rev=rev)
 
 
 def _change(sheet: Sheet, record: Record, deed: Deed) -> Verdict:
     mutation = deed.mutation
-    if not deed.knows(record.bucket) and not _speaks_anyway(record, mutation):
+    if not deed.knows(record) and not _speaks_anyway(record, mutation):
         return _held(Code.UNKNOWN_RECORD, 0)
     if record.kind != mutation.kind:
         return _invalid(Code.KIND_MISMATCH, "kind", record.rev)
@@ -257,23 +257,29 @@ def _create(sheet: Sheet, kind: Kind, deed: Deed) -> Verdict:
     if bucket is None:
         return _held(Code.UNKNOWN_PARENT, 0, field=missing)
     if not kind.create_only and not deed.may_write(bucket):
-        if kind.parents and not deed.knows(bucket):
-            return _held(Code.UNKNOWN_PARENT, 0, field=missing)
         return _held(Code.NOT_IN_SCOPE, 0)
-    _write_new(sheet, kind, deed, bucket=bucket)
+    created = _write_new(sheet, kind, deed, bucket=bucket)
+    incident = given.get("incident")
+    if incident is not None and live_value(created, "incident") != incident:
+        return _recorded(Code.UNKNOWN_PARENT, 1, field="incident")
     return Verdict(outcome=Outcome.APPLIED, rev=1)
 
 
 def _place_new(sheet: Sheet, kind: Kind, deed: Deed) -> tuple[str | None, str]:
-    """The bucket of a new record (None if what it names is unknown), and the field at fault."""
+    """The bucket of a new record (None if what it names is unknown), and the field at fault.
+
+    A parent that the author may not know of is one that does not exist: of a fact, too.
+    """
     named = parent_of(sheet, kind, deed)
     if named is None:
         return bucket_of_new(sheet, kind, deed), "grid"
     field, parent = named
-    return None if parent is None else bucket_under(parent, deed), field
+    if parent is None or not deed.knows(parent):
+        return None, field
+    return bucket_under(parent, deed), field
 
 
-def _write_new(sheet: Sheet, kind: Kind, deed: Deed, *, bucket: str) -> None:
+def _write_new(sheet: Sheet, kind: Kind, deed: Deed, *, bucket: str) -> Record:
     mutation = deed.mutation
     values = {**mutation.set, **derived_values(kind, deed)}
     if kind.home is Home.GRID:
@@ -281,23 +287,23 @@ def _write_new(sheet: Sheet, kind: Kind, deed: Deed, *, bucket: str) -> None:
     if kind.name == _REPORT:
         values["incident"] = _incident_of(sheet, values, deed, bucket=bucket)
     status = begin("reported", deed.credit) if kind.name == INCIDENT else None
-    sheet.create(
-        new_record(
-            deed,
-            kind.name,
-            mutation.record,
-            values,
-            bucket=bucket,
-            sets=mutation.add,
-            status=status,
-        )
+    created = new_record(
+        deed,
+        kind.name,
+        mutation.record,
+        values,
+        bucket=bucket,
+        sets=mutation.add,
+        status=status,
     )
+    sheet.create(created)
+    return created
 
 
 def _incident_of(sheet: Sheet, values: Mapping[str, Any], deed: Deed, *, bucket: str) -> str:
     """Return the incident a report belongs to: the known one it names, else a new one."""
     named = sheet.of_kind(values.get("incident"), INCIDENT)
-    if named is not None and deed.knows(named.bucket):
+    if named is not None and deed.knows(named):
         return named.id
     record_id = sheet.unused_id(deed.mutation.record, INCIDENT)
     said = {**values, "summary": values.get("text")}

@@ -16,6 +16,7 @@ from sync.outcome import Code, Outcome
 from sync.record import Record
 from sync.sheet import Deed, Sheet
 
+_NOT_GRANTED = frozenset({Code.NOT_ASSIGNED, Code.UNKNOWN_PARENT})
 _WITHOUT_EFFECT = frozenset({Outcome.HELD, Outcome.QUARANTINED, Outcome.INVALID, Outcome.RETRY})
 
 
@@ -47,7 +48,7 @@ def fold(history: Iterable[Entry]) -> dict[str, Record]:
                 at_ms=entry.at_ms,
                 quality=entry.quality,
                 located=entry.located,
-                granted=entry.code is not Code.NOT_ASSIGNED,
+                granted=entry.code not in _NOT_GRANTED,
             ),
         )
         records.update(sheet.changed)

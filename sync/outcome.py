@@ -44,7 +44,8 @@ class Code(StrEnum):
     NOT_IN_SCOPE = "not-in-scope"
     UNKNOWN_ACTOR = "unknown-actor"
     SERVER_FAULT = "server-fault"
-    # recorded: the fact is kept, the state it asked for did not change
+    # recorded: the fact is kept, the state it asked for did not change; so is a report with
+    # `UNKNOWN_PARENT`, which got an incident of its own
     ALREADY_EXISTS = "already-exists"
     ALREADY_CLAIMED = "already-claimed"
     LATER_STATE = "later-state"

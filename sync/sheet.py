@@ -10,7 +10,9 @@ from itertools import count
 from typing import Any
 
 from sync.cells import overlay
+from sync.fields import Ref
 from sync.ids import derived_id
+from sync.kinds import KINDS
 from sync.known import Author, Interval, Located
 from sync.lifecycle import TERMINAL
 from sync.merge import Stamp, accept
@@ -20,13 +22,19 @@ from sync.record import Cell, Credit, Record, Status
 from sync.state import rules_of
 
 CONFIG_BUCKET = "config"
+_GRID = "grid:"
+_NAMES_PEOPLE = {
+    kind.name: tuple(each.name for each in kind.fields.values() if each.type == Ref("user"))
+    for kind in KINDS.values()
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deed:
     """What an author asks for, when by the server's clock, and where: judged once, on arrival.
 
-    `granted` is a judgement of authority made earlier; None means that it is made now.
+    `granted` is a judgement made earlier, of authority and of what the author may know of; None
+    means that it is made now.
     """
 
     author: Author
@@ -72,16 +80,25 @@ class Deed:
             for each in self.authority.get(bucket, ())
         )
 
-    def knows(self, bucket: str) -> bool:
-        """Say whether the author may know what is in a bucket: was it ever theirs to hold?
+    def knows(self, record: Record) -> bool:
+        """Say whether the author may know of a record: was it ever theirs to hold or to write?
 
-        What is not known to an author is answered as if it did not exist.
+        It was if the author's assignments covered, at any time, the bucket it lives in or a
+        grid it was moved from, or if it names the author: as its assignee, once, or as who
+        wrote it. What is not known to an author is answered as if it did not exist.
         """
-        if self.granted is not None or self.author.console:
+        if self.granted is not None:
+            return self.granted
+        if self.author.console or self._held(record.bucket):
             return True
-        if bucket in {self.author.home_bucket, CONFIG_BUCKET}:
-            return True
-        return bool(self.authority.get(bucket))
+        return any(self._held(each) for each in former_buckets(record)) or any(
+            self.author.account in ever(record.fields.get(name))
+            for name in _NAMES_PEOPLE[record.kind]
+        )
+
+    def _held(self, bucket: str) -> bool:
+        own = bucket in {self.author.home_bucket, CONFIG_BUCKET}
+        return own or bool(self.authority.get(bucket))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,6 +208,21 @@ def possible_ids(taken: Container[str], *parts: str | int) -> Iterator[str]:
             passed = position + 1
         if position >= 2 * passed:
             return
+
+
+def ever(cell: Cell | None) -> Iterator[Any]:
+    """Yield every value a field is remembered to have had, shown or standing beside."""
+    if cell is None:
+        return
+    for head in (*cell.heads, *cell.kept, *(each.head for each in cell.past)):
+        yield head.value
+
+
+def former_buckets(record: Record) -> Iterator[str]:
+    """Yield the buckets of the grids a record is remembered to have lain in."""
+    for grid in ever(record.fields.get("grid")):
+        if grid is not None:
+            yield _GRID + grid
 
 
 def met_nobody(record: Record, base: int, device: str) -> bool:

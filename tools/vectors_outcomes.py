@@ -215,17 +215,29 @@ def edits(cast: Cast) -> None:
 
 
 def facts(cast: Cast) -> None:
-    """Facts are never refused, wherever their author belongs."""
-    stranger, say = cast.stranger, cast.say
+    """Facts are taken without an assignment; about what their author may not know they wait."""
+    stranger, dora, say = cast.stranger, cast.dora, cast.say
     visit = {"household": HOUSEHOLD, "outcome": "done"}
     say(
-        "A visit by somebody who was never assigned there lives in the household's bucket.",
-        stranger,
+        "A visit by somebody who was assigned there once lives in the household's bucket.",
+        dora,
         FRESH,
         "visit",
         set=visit,
     )
-    say("The same id once more.", stranger, FRESH, "visit", set=visit)
+    say("The same id once more.", dora, FRESH, "visit", set=visit)
+    unknown = made_id(9), made_id(10)
+    say("For a stranger there is no such household.", stranger, unknown[0], "visit", set=visit)
+    visit = {"household": NOWHERE, "outcome": "done"}
+    say("Nor is there this one, for anybody.", stranger, unknown[1], "visit", set=visit)
+    said = {"class": "leak", "incident": NOWHERE}
+    say(
+        "A report that names an incident unknown to its author gets one of its own.",
+        stranger,
+        made_id(11),
+        "report",
+        set=said,
+    )
     mutation = stranger.next(REPORT, "report", set={"class": "leak"}, position=POSITION)
     nowhere = Located(grid=None, lon_e7=1, lat_e7=2, certain=False)
     cast.town.call(

@@ -20,6 +20,7 @@ from sync.mutation import ClockReading, Malformed, Mutation, Quality
 from sync.outcome import Code, Outcome
 from sync.push import Author, DeviceState, Interval, Known, Located, Settled, references
 from sync.record import Record
+from sync.sheet import former_buckets
 
 _GRID = "grid:"
 _USER = "user:"
@@ -114,6 +115,8 @@ def _possible_buckets(
     located: Mapping[int, Located],
 ) -> set[str]:
     buckets = {each.record.bucket for each in stored.values()}
+    for known in stored.values():
+        buckets.update(former_buckets(known.record))
     buckets |= {_GRID + each.grid for each in located.values() if each.grid is not None}
     for each in batch:
         grid = each.set.get("grid") if isinstance(each, Mutation) else None

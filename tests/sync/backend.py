@@ -99,13 +99,18 @@ def at(lon_e7: int = 1_166_000_000, lat_e7: int = 399_000_000) -> Position:
 
 @dataclass
 class Backend:
-    """Records, devices and history of a server, in memory."""
+    """Records, devices and history of a server, in memory.
+
+    `authority` holds for every account but those of `strangers`, who were never assigned to
+    anything.
+    """
 
     stored: dict[str, tuple[str, str, str, int, str]] = field(default_factory=dict)
     devices: dict[str, DeviceState] = field(default_factory=dict)
     answers: dict[tuple[str, int], Settled] = field(default_factory=dict)
     history: list[Entry] = field(default_factory=list)
     authority: Mapping[str, Any] = field(default_factory=Everywhere)
+    strangers: frozenset[str] = frozenset()
 
     def copy(self) -> "Backend":
         return Backend(
@@ -114,6 +119,7 @@ class Backend:
             answers=dict(self.answers),
             history=list(self.history),
             authority=self.authority,
+            strangers=self.strangers,
         )
 
     def record(self, record_id: str) -> Record | None:
@@ -150,7 +156,7 @@ class Backend:
                 n: each for (owner, n), each in self.answers.items() if owner == device.id
             },
             records=self.gather(batch),
-            authority=self.authority,
+            authority={} if device.account in self.strangers else self.authority,
             located=located or {},
         )
         plan = plan_push(

@@ -23,6 +23,7 @@ from tests.sync.backend import (
 )
 
 PHONES = ("anna", "bo", "chen")
+STRANGER = "dora"
 INCIDENT, TASK = uid("incident"), uid("task")
 PHONE_VALUES = {
     "contact_phone": st.none() | st.sampled_from(["1", "2", "3"]),
@@ -44,13 +45,17 @@ class Step:
 
 
 def busy_town() -> Backend:
-    """A town with an incident whose task was assigned to each phone's worker in turn."""
+    """A town with an incident whose task was assigned to each phone's worker in turn.
+
+    One more phone belongs to somebody who was never assigned to anything.
+    """
     return _busy_town().copy()
 
 
 @cache
 def _busy_town() -> Backend:
     backend = town()
+    backend.strangers = frozenset({Device(STRANGER).account})
     office = Device("casework office", console=True)
     backend.do(office, INCIDENT, "incident", set={"class": "leak", "grid": GRID})
     backend.do(
@@ -87,6 +92,9 @@ def step(draw: st.DrawFn, device: Device, bases: dict[str, int], at_ms: int) -> 
         )
     if what == "report":
         fields = {"class": "leak", "text": "water"}
+        named = draw(st.sampled_from([None, INCIDENT, HOUSEHOLD, uid("no incident")]))
+        if named is not None:
+            fields["incident"] = named
         made = device.mutation(fresh, "report", at_ms=at_ms, set=fields, position=at())
         return Step(device, made, located=PLACE)
     if what == "visit":
@@ -100,7 +108,9 @@ def step(draw: st.DrawFn, device: Device, bases: dict[str, int], at_ms: int) -> 
         own = uid("own household", device.name)
         changed["set"]["dwelling"] = DWELLING
         return Step(device, device.mutation(own, "household", at_ms=at_ms, **changed))
-    made = device.mutation(HOUSEHOLD, "household", at_ms=at_ms, base=bases[HOUSEHOLD], **changed)
+    made = device.mutation(
+        HOUSEHOLD, "household", at_ms=at_ms, base=bases[HOUSEHOLD], **changed
+    )
     return Step(device, made)
 
 
@@ -108,7 +118,7 @@ def step(draw: st.DrawFn, device: Device, bases: dict[str, int], at_ms: int) -> 
 def histories(draw: st.DrawFn, *, steps_max: int = 8) -> list[Step]:
     """What several devices did, each in its own order, having seen revisions of a busy town."""
     seen = {record.id: record.rev for record in busy_town().records().values()}
-    devices = [Device(name) for name in PHONES]
+    devices = [Device(name) for name in (*PHONES, STRANGER)]
     devices.append(Device("office", console=True))
     bases = {device.name: {TASK: 1, HOUSEHOLD: 1} for device in devices}
     history = []

@@ -43,17 +43,74 @@ def test_moved_to_another_grid_while_offline(backend, anna):
     assert backend.state(HOUSEHOLD)["door"] == "a"
 
 
-def test_without_any_authority_facts_are_still_taken(backend, anna):
+def test_a_fact_about_what_its_author_may_not_know_waits_like_one_about_nothing(backend, anna):
     backend.authority = {}
-    visit = {"household": HOUSEHOLD, "outcome": "refused"}
-    plan = backend.push(
-        anna,
-        anna.mutation(uid("report"), "report", set={"class": "leak"}, position=at()),
-        anna.mutation(uid("visit"), "visit", set=visit),
-        anna.mutation(uid("note"), "note", set={"parent": HOUSEHOLD, "text": "!"}),
-        located={1: HERE},
-    )
-    assert outcomes(plan) == [Outcome.APPLIED] * 3
+    for parent, child in ((HOUSEHOLD, HOUSEHOLD), (uid("nothing"), uid("nothing"))):
+        plan = backend.push(
+            anna,
+            anna.mutation(
+                uid("visit", parent), "visit", set={"household": parent, "outcome": "refused"}
+            ),
+            anna.mutation(uid("note", parent), "note", set={"parent": child, "text": "!"}),
+        )
+        assert [(each.outcome, each.code, each.rev) for each in plan.answers] == [
+            (Outcome.HELD, Code.UNKNOWN_PARENT, 0)
+        ] * 2
+        assert [each.field for each in plan.answers] == ["household", "parent"]
+        assert not plan.writes
+
+
+def test_a_report_is_taken_from_anybody_and_so_is_what_they_add_to_it(backend, anna):
+    backend.authority = {}
+    report, note = uid("report"), uid("note")
+    said = {"class": "leak"}
+    made = backend.do(anna, report, "report", set=said, position=at(), located=HERE)
+    assert made.outcome is Outcome.APPLIED
+    assert backend.record(report).bucket == f"grid:{GRID}"
+    for record, parent in ((note, report), (uid("note on the note"), note)):
+        added = backend.do(anna, record, "note", set={"parent": parent, "text": "!"})
+        assert added.outcome is Outcome.APPLIED
+        assert backend.record(record).bucket == f"grid:{GRID}"
+
+
+def test_a_fact_about_a_household_that_was_moved_away_meanwhile_is_taken(backend, anna, office):
+    backend.do(office, HOUSEHOLD, "household", set={"grid": OTHER_GRID})
+    backend.authority = {f"grid:{GRID}": (Interval(lo_ms=0, hi_ms=None),)}
+    visit = {"household": HOUSEHOLD, "outcome": "done"}
+    assert backend.do(anna, uid("visit"), "visit", set=visit).outcome is Outcome.APPLIED
+    assert backend.record(uid("visit")).bucket == f"grid:{OTHER_GRID}"
+    edit = backend.do(anna, HOUSEHOLD, "household", set={"door": "b"})
+    assert (edit.outcome, edit.code) == (Outcome.HELD, Code.NOT_IN_SCOPE)
+
+
+def test_a_fact_about_a_task_is_taken_from_whoever_ever_had_it(backend, anna, bo, office):
+    backend.do(office, INCIDENT, "incident", set={"class": "leak", "grid": GRID})
+    args = {"task": TASK, "assignee": anna.account}
+    backend.do(office, INCIDENT, "incident", act="dispatch", args=args)
+    backend.do(office, TASK, "task", act="assign", args={"assignee": bo.account})
+    backend.authority = {}
+    for device in (anna, bo):
+        said = {"parent": TASK, "text": "!"}
+        added = backend.do(device, uid("note", device.name), "note", set=said)
+        assert added.outcome is Outcome.APPLIED
+
+
+def test_a_report_that_names_an_incident_its_author_may_not_know_gets_its_own(
+    backend, anna, office
+):
+    backend.do(office, INCIDENT, "incident", set={"class": "leak", "grid": GRID})
+    known = uid("report", "known")
+    joined = backend.do(anna, known, "report", set={"class": "leak", "incident": INCIDENT})
+    assert (joined.outcome, backend.state(known)["incident"]) == (Outcome.APPLIED, INCIDENT)
+    backend.authority = {}
+    for named in (INCIDENT, HOUSEHOLD, uid("no incident")):
+        report = uid("report", named)
+        answer = backend.do(anna, report, "report", set={"class": "leak", "incident": named})
+        assert (answer.outcome, answer.code) == (Outcome.RECORDED, Code.UNKNOWN_PARENT)
+        assert (answer.field, answer.rev) == ("incident", 1)
+        own = backend.state(report)["incident"]
+        assert own != named
+        assert backend.record(own).kind == "incident"
 
 
 def test_a_mutation_of_another_worker_on_the_same_phone_waits(backend, anna, bo):
