@@ -15,6 +15,8 @@ from sync.lifecycle import RANKS, acts_of
 from sync.mutation import Mutation
 from sync.outcome import Code, Outcome
 
+# What was set aside because an identity is over; a new one takes it along. `DEVICE_REVOKED` is
+# not among them: there the owner is known and the right is not, and a person decides.
 IDENTITY_CODES = frozenset({Code.REUSED_N, Code.STALE_LEASE})
 
 

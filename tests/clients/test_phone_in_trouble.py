@@ -2,6 +2,7 @@
 
 import random
 import sqlite3
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -173,6 +174,22 @@ def test_a_copied_phone_is_found_out_and_nothing_is_lost(tmp_path, city):
     assert texts == {"first", "second"}
     first.close()
     second.close()
+
+
+def test_what_a_revoked_phone_handed_in_waits_for_a_person_and_is_not_sent_again(city, ann):
+    household = household_of(ann)
+    device = city.server.devices[ann.phone.device or ""]
+    device.state = replace(device.state, revoked=True)
+    handed_in = ann.phone.create("note", set={"parent": household, "text": "handed in"})
+    (outcome,) = ann.phone.sync().outcomes.values()
+    assert (outcome.outcome, outcome.code) == (Outcome.QUARANTINED, Code.DEVICE_REVOKED)
+    waiting = ann.phone.create("report", set={"class": "leak", "text": "not yet sent"})
+    ann.phone.enrol("", ann.worker)
+    report = ann.phone.sync()
+    assert [each.outcome for each in report.outcomes.values()] == [Outcome.APPLIED]
+    assert waiting in city.server.records
+    assert handed_in not in city.server.records
+    checks.check_converged(city, ann)
 
 
 # a server restored from a backup
