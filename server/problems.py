@@ -280,9 +280,10 @@ class TooManyRequests(Problem):
 
 
 class ServerFault(Problem):
-    """A defect on our side; nothing of this request was stored.
+    """A defect on our side. Tell the operator the `instance`.
 
-    Tell the operator the `instance`.
+    A request was stored whole or not at all, but a sync request of more than 100 mutations in
+    parts: send that again unchanged, and what was stored is answered from the store.
     """
 
     slug, status = "server-fault", HTTPStatus.INTERNAL_SERVER_ERROR
@@ -297,9 +298,11 @@ class NotHere(Problem):
 
 
 class ServiceUnavailable(Problem):
-    """The server is busy or its database is away; nothing of this request was stored.
+    """The server is busy or its database is away.
 
-    Send it again after `Retry-After` seconds.
+    Send the request again, unchanged, after `Retry-After` seconds. It was stored whole or not
+    at all, but a sync request of more than 100 mutations in parts: what was stored of that is
+    answered from the store.
     """
 
     slug, status = "temporary-reduced-capacity", HTTPStatus.SERVICE_UNAVAILABLE

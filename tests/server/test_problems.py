@@ -16,6 +16,7 @@ from server.problems import (
     NotFound,
     PreconditionFailed,
     Problem,
+    ServerFault,
     ServiceUnavailable,
     TooManyRequests,
     describe_problems,
@@ -23,7 +24,14 @@ from server.problems import (
     problem_types,
     problems,
 )
+from server.replication.push import BATCH_MUTATIONS_MAX
 from tests.server.people import People
+
+
+def test_a_failed_request_does_not_promise_that_nothing_of_a_sync_was_stored() -> None:
+    told = {each["slug"]: each["what_to_do"] for each in describe_problems()}
+    for each in (ServerFault, ServiceUnavailable):
+        assert f"more than {BATCH_MUTATIONS_MAX} mutations in parts" in told[each.slug]
 
 
 def test_slugs_and_titles_are_unique_and_complete() -> None:
