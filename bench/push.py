@@ -11,7 +11,7 @@ Ceilings of the same run, on the same database and field:
 import argparse
 import asyncio
 import itertools
-import json
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -31,9 +31,10 @@ from sync.wire import decode_request
 
 SIZE = 50
 GRIDS = 16
-HOUSEHOLDS = 200
+HOUSEHOLDS = 1_000
 PHONES = 320
 CONCURRENT = 16
+REQUESTS_MAX = 200
 
 
 class _RolledBackError(Exception):
@@ -117,30 +118,80 @@ async def in_process(store: Store, phones: Sequence[BenchPhone], *, seconds: flo
     return next(done) * SIZE / (perf_counter() - begun)
 
 
+def bodies(phone: BenchPhone) -> list[bytes]:
+    """Requests of one phone, ready to send but for the lease, which each reply renews."""
+    now = now_ms()
+    return [
+        request_bytes(batch(phone, first_n=1 + at * SIZE, size=SIZE, now=now))
+        for at in range(REQUESTS_MAX)
+    ]
+
+
+_CURSOR = re.compile(
+    rb'"id":"([^"]+)","epoch":(\d+),"from":\d+,"seq":(\d+),"digest":"([0-9a-f]{16})"'
+)
+
+
+class Pusher:
+    """As much of a phone as a push needs: a connection, its lease, and its cursors."""
+
+    def __init__(self, phone: BenchPhone, wire: Wire) -> None:
+        self.phone, self.wire = phone, wire
+        self.bodies = bodies(phone)
+        self.lease = b""
+        self.cursors: dict[bytes, bytes] = {}
+        self.more = True
+
+    async def first_sync(self) -> None:
+        """Pull until nothing is missing, so that later replies hold only what changed."""
+        empty = request_bytes(batch(self.phone, first_n=1, size=0, now=now_ms()))
+        while self.more:
+            await self._contact(empty)
+
+    async def push(self, at: int) -> None:
+        """Send the `at`-th batch; it must be settled and every mutation applied."""
+        reply = await self._contact(self.bodies[at])
+        if b'"settled_through":%d,"outcomes":[]' % ((at + 1) * SIZE) not in reply:
+            raise SystemExit(f"push failed: {reply[:300]!r}")
+
+    async def _contact(self, body: bytes) -> bytes:
+        listed = b'"buckets":[%s]' % b",".join(self.cursors.values())
+        request = b"{" + self.lease + body[1:].replace(b'"buckets":[]', listed, 1)
+        answer = await self.wire.request("POST", "/v1/sync", self.phone.token, request)
+        if answer.status != 200:
+            raise SystemExit(f"sync failed: {answer.status} {answer.body[:300]!r}")
+        self._learn(answer.body)
+        return answer.body
+
+    def _learn(self, reply: bytes) -> None:
+        start = reply.index(b'"lease":"')
+        self.lease = reply[start : reply.index(b'"', start + 9) + 1] + b","
+        for bucket, epoch, seq, digest in _CURSOR.findall(reply):
+            names = b'{"id":"%s","epoch":%s,"seq":%s,"digest":"%s"}'
+            self.cursors[bucket] = names % (bucket, epoch, seq, digest)
+        self.more = b'"more":true' in reply
+
+
 async def over_http(port: int, phones: Sequence[BenchPhone], *, seconds: float) -> float:
-    """Mutations a second over HTTP; every answer must be 200 and settle its batch."""
+    """Mutations a second over HTTP from phones that have their first sync behind them."""
     done = itertools.count()
-    end = perf_counter() + seconds
-
-    async def worker(phone: BenchPhone) -> None:
-        wire = await Wire.open("127.0.0.1", port)
-        n, lease = 1, None
-        while perf_counter() < end:
-            body = batch(phone, first_n=n, size=SIZE, now=now_ms())
-            if lease is not None:
-                body["lease"] = lease
-            answer = await wire.request("POST", "/v1/sync", phone.token, request_bytes(body))
-            reply = json.loads(answer.body)
-            settled = answer.status == 200 and reply["settled_through"] == n + SIZE - 1
-            if not settled or reply["outcomes"]:
-                raise SystemExit(f"push failed: {answer.status} {answer.body[:300]!r}")
-            lease, n = reply["lease"], n + SIZE
-            next(done)
-        await wire.close()
-
+    pushers = [Pusher(phone, await Wire.open("127.0.0.1", port)) for phone in phones]
+    for pusher in pushers:
+        await pusher.first_sync()
     begun = perf_counter()
-    await asyncio.gather(*(worker(phone) for phone in phones))
-    return next(done) * SIZE / (perf_counter() - begun)
+
+    async def worker(pusher: Pusher) -> None:
+        for at in range(REQUESTS_MAX):
+            if perf_counter() > begun + seconds:
+                break
+            await pusher.push(at)
+            next(done)
+
+    await asyncio.gather(*(worker(pusher) for pusher in pushers))
+    rate = next(done) * SIZE / (perf_counter() - begun)
+    for pusher in pushers:
+        await pusher.wire.close()
+    return rate
 
 
 @asynccontextmanager

@@ -4,7 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, func, insert, or_, select, update
+from sqlalchemy import (
+    Connection,
+    RowMapping,
+    Select,
+    bindparam,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlmodel import col
 
 from server.clock import new_id
@@ -18,33 +28,34 @@ DEVICES_MAX = 500
 TOKENS_MAX = 1_000
 
 
-def principal_of(db: Connection, *, hashed: str, now_ms: int) -> Principal | None:
-    """Return who holds the token with this hash, or None if it does not count at `now_ms`.
-
-    One statement: the token by its key, then account, area and device by theirs.
-    """
-    statement: Select[*tuple[Any, ...]] = (
-        select(
-            col(Account.id),
-            col(Account.login),
-            col(Account.role),
-            col(Area.id).label("area_id"),
-            col(Area.lo),
-            col(Area.hi),
-            col(Token.device_id),
-            col(Device.status),
-        )
-        .join(Account, col(Account.id) == col(Token.account_id))
-        .outerjoin(Area, col(Area.id) == col(Account.area_id))
-        .outerjoin(Device, col(Device.id) == col(Token.device_id))
-        .where(
-            col(Token.hash) == hashed,
-            col(Token.revoked_ms).is_(None),
-            or_(col(Token.expires_ms).is_(None), col(Token.expires_ms) > now_ms),
-            col(Account.active).is_(True),
-        )
+_PRINCIPAL: Select[*tuple[Any, ...]] = (
+    select(
+        col(Account.id),
+        col(Account.login),
+        col(Account.role),
+        col(Area.id).label("area_id"),
+        col(Area.lo),
+        col(Area.hi),
+        col(Token.device_id),
+        col(Device.status),
     )
-    row: RowMapping | None = db.execute(statement).mappings().one_or_none()
+    .join(Account, col(Account.id) == col(Token.account_id))
+    .outerjoin(Area, col(Area.id) == col(Account.area_id))
+    .outerjoin(Device, col(Device.id) == col(Token.device_id))
+    .where(
+        col(Token.hash) == bindparam("hash"),
+        col(Token.revoked_ms).is_(None),
+        or_(col(Token.expires_ms).is_(None), col(Token.expires_ms) > bindparam("now")),
+        col(Account.active).is_(True),
+    )
+)
+"""The token by its key, then account, area and device by theirs; built once, asked always."""
+
+
+def principal_of(db: Connection, *, hashed: str, now_ms: int) -> Principal | None:
+    """Return who holds the token with this hash, or None if it does not count at `now_ms`."""
+    found = db.execute(_PRINCIPAL, {"hash": hashed, "now": now_ms})
+    row: RowMapping | None = found.mappings().one_or_none()
     if row is None:
         return None
     return Principal(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection, RowMapping, bindparam, select
 
 from server.db.bulk import among
 from server.replication.queries import (
@@ -18,27 +18,34 @@ from server.replication.queries import (
 # the feed
 
 
+_FEED = (
+    select(RECORD.c.seq, RECORD.c.hash, RECORD.c.body)
+    .where(RECORD.c.bucket == bindparam("bucket"), RECORD.c.seq > bindparam("after"))
+    .order_by(RECORD.c.seq)
+    .limit(bindparam("limit"))
+)
+
+
 def feed_rows(db: Connection, bucket: str, after_seq: int, *, limit: int) -> Sequence[DbRow]:
     """`(seq, hash, body)` of the bucket's records changed after `after_seq`, by seq."""
-    columns = RECORD.c
-    statement = (
-        select(columns.seq, columns.hash, columns.body)
-        .where(columns.bucket == bucket, columns.seq > after_seq)
-        .order_by(columns.seq)
-        .limit(limit)
+    values = {"bucket": bucket, "after": after_seq, "limit": limit}
+    return db.execute(_FEED, values).all()
+
+
+_EXITS = (
+    select(BUCKET_EXIT.c.record_id, BUCKET_EXIT.c.why, BUCKET_EXIT.c.to_bucket)
+    .where(
+        BUCKET_EXIT.c.bucket == bindparam("bucket"),
+        BUCKET_EXIT.c.seq > bindparam("after"),
+        BUCKET_EXIT.c.seq <= bindparam("to"),
     )
-    return db.execute(statement).all()
+    .order_by(BUCKET_EXIT.c.seq)
+)
 
 
 def exit_rows(db: Connection, bucket: str, after_seq: int, to_seq: int) -> Sequence[DbRow]:
     """Records that left the bucket with seq in `(after_seq, to_seq]`, by seq."""
-    columns = BUCKET_EXIT.c
-    statement = (
-        select(columns.record_id, columns.why, columns.to_bucket)
-        .where(columns.bucket == bucket, columns.seq > after_seq, columns.seq <= to_seq)
-        .order_by(columns.seq)
-    )
-    return db.execute(statement).all()
+    return db.execute(_EXITS, {"bucket": bucket, "after": after_seq, "to": to_seq}).all()
 
 
 def manifest_rows(db: Connection, bucket: str) -> Sequence[DbRow]:

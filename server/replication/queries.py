@@ -5,7 +5,17 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, Table, bindparam, func, select, update
+from sqlalchemy import (
+    Connection,
+    RowMapping,
+    Select,
+    Table,
+    Update,
+    bindparam,
+    func,
+    select,
+    update,
+)
 
 from server.db import tables
 from server.db.bulk import (
@@ -54,13 +64,12 @@ def _locking(dialect: str, statement: Select[Any]) -> Select[Any]:
     return statement.with_for_update() if dialect == "postgresql" else statement
 
 
+_INCARNATION = select(INCARNATION.c.id).order_by(INCARNATION.c.created_ms.desc()).limit(1)
+
+
 def incarnation(db: Connection) -> str:
     """The id of this store's life: it changes when a backup is restored."""
-    return str(
-        db.execute(
-            select(INCARNATION.c.id).order_by(INCARNATION.c.created_ms.desc())
-        ).scalar_one()
-    )
+    return str(db.execute(_INCARNATION).scalar_one())
 
 
 # devices
@@ -88,9 +97,19 @@ def add_device(db: Connection, row: Mapping[str, Any]) -> None:
     insert_new(db, DEVICE, [row], key=("id",))
 
 
+@cache
+def _device_update(columns: tuple[str, ...]) -> Update:
+    return (
+        update(DEVICE)
+        .where(DEVICE.c.id == bindparam("device"))
+        .values({name: bindparam(f"new_{name}") for name in columns})
+    )
+
+
 def save_device(db: Connection, device_id: str, values: Mapping[str, Any]) -> None:
     """Store what a contact or a batch changed about a device."""
-    db.execute(update(DEVICE).where(DEVICE.c.id == device_id).values(**values))
+    named = {f"new_{name}": value for name, value in values.items()}
+    db.execute(_device_update(tuple(sorted(values))), {"device": device_id, **named})
 
 
 def settled_rows(db: Connection, device_id: str, numbers: Sequence[int]) -> Sequence[DbRow]:
@@ -141,26 +160,28 @@ def assignments_of(db: Connection, account_id: str) -> Sequence[DbRow]:
     return db.execute(_ASSIGNMENTS, {"account": account_id}).all()
 
 
+_HELD, _GRID_AREA = AREA.alias("held"), AREA.alias("grid")
+_GRIDS_ASSIGNED = (
+    select(_GRID_AREA.c.id, _GRID_AREA.c.lo)
+    .select_from(ASSIGNMENT)
+    .join(_HELD, _HELD.c.id == ASSIGNMENT.c.area_id)
+    .join(_GRID_AREA, _GRID_AREA.c.lo.between(_HELD.c.lo, _HELD.c.hi))
+    .where(
+        ASSIGNMENT.c.account_id == bindparam("account"),
+        ASSIGNMENT.c.valid_from_ms <= bindparam("now"),
+        ASSIGNMENT.c.valid_to_ms.is_(None) | (ASSIGNMENT.c.valid_to_ms > bindparam("now")),
+        _GRID_AREA.c.level == LEVEL_GRID,
+    )
+    .distinct()
+    .order_by(_GRID_AREA.c.lo)
+    .limit(bindparam("limit"))
+)
+
+
 def grids_assigned(db: Connection, account_id: str, now_ms: int, *, limit: int) -> list[str]:
     """Ids of the grids inside the account's assignments valid at `now_ms`, by area number."""
-    held, grid = AREA.alias("held"), AREA.alias("grid")
-    assignment = ASSIGNMENT.c
-    statement = (
-        select(grid.c.id, grid.c.lo)
-        .select_from(ASSIGNMENT)
-        .join(held, held.c.id == assignment.area_id)
-        .join(grid, grid.c.lo.between(held.c.lo, held.c.hi))
-        .where(
-            assignment.account_id == account_id,
-            assignment.valid_from_ms <= now_ms,
-            (assignment.valid_to_ms.is_(None)) | (assignment.valid_to_ms > now_ms),
-            grid.c.level == LEVEL_GRID,
-        )
-        .distinct()
-        .order_by(grid.c.lo)
-        .limit(limit)
-    )
-    return [row.id for row in db.execute(statement)]
+    values = {"account": account_id, "now": now_ms, "limit": limit}
+    return [row.id for row in db.execute(_GRIDS_ASSIGNED, values)]
 
 
 # records
