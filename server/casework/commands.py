@@ -26,6 +26,7 @@ from server.casework.schemas import (
     Dispatch,
     IncidentPatch,
     IncidentWithHistory,
+    Order,
     PositionBody,
     ReportBody,
     ReportCreate,
@@ -196,6 +197,21 @@ def register(
     return decide(db, asking, step("incident", incident_id, "register", rev=rev, args=args))
 
 
+def _worker_for(db: Connection, row: CaseRow, named: str, now_ms: int) -> str:
+    """The account of the active worker of this name who holds the grid of an incident or task.
+
+    Raises:
+        InvalidBody: if there is none, or if it lies in no grid.
+    """
+    if row.grid_id is None:
+        raise _refused("", "the incident lies in no grid; give it one first")
+    worker = queries.active_worker(db, named, row.area_no, now_ms)
+    if worker is None:
+        raise _refused("/assignee", "must be an active worker assigned to the incident's grid")
+    account: str = worker.id
+    return account
+
+
 def dispatch(
     db: Connection, asking: Asking, incident_id: str, body: Dispatch, *, rev: int
 ) -> IncidentWithHistory:
@@ -207,22 +223,35 @@ def dispatch(
     """
     scope = scope_of(db, asking.principal, asking.now_ms)
     row = the_incident(db, scope, incident_id)
-    if row.grid_id is None:
-        raise _refused("", "the incident lies in no grid; give it one first")
-    worker = queries.active_worker(db, body.assignee, row.area_no, asking.now_ms)
-    if worker is None:
-        raise _refused("/assignee", "must be an active worker assigned to the incident's grid")
     known = queries.class_named(db, row.class_code)
     unregistered = row.state == _UNREGISTERED and row.case_no is None
     args = {
         "task": new_id(),
         "title": None if known is None else known.name,
-        "assignee": worker.id,
+        "assignee": _worker_for(db, row, body.assignee, asking.now_ms),
         "instruction": body.instruction,
         "due_at_ms": _due(db, row, body.due_at_ms, asking.now_ms),
         "case_no": _case_no(db, asking.now_ms) if unregistered else None,
     }
     return decide(db, asking, step("incident", incident_id, "dispatch", rev=rev, args=args))
+
+
+def assign(db: Connection, asking: Asking, task_id: str, body: Order, *, rev: int) -> TaskBody:
+    """Give an open task to another worker, with a new instruction or due time if there is one.
+
+    Raises:
+        InvalidBody: if no active worker with this name holds the task's grid.
+        NotFound, PreconditionFailed, TransitionRefused.
+    """
+    scope = scope_of(db, asking.principal, asking.now_ms)
+    row = the_task(db, scope, task_id)
+    args = {
+        "assignee": _worker_for(db, row, body.assignee, asking.now_ms),
+        "instruction": body.instruction,
+        "due_at_ms": body.due_at_ms,
+    }
+    write_draft(db, asking, step("task", task_id, "assign", rev=rev, args=args))
+    return task_body(the_task(db, scope, task_id))
 
 
 def claim_work(

@@ -150,6 +150,18 @@ class Dispatch(Body):
     due_at_ms: DueMs | None = Field(None, description="Default: now and the class's limit.")
 
 
+class Order(Body):
+    """Who shall do an open task from now on; what is left out stays as it is."""
+
+    assignee: str = Field(
+        min_length=1,
+        max_length=LOGIN_CHARS_MAX,
+        description="Login or account id of an active worker assigned to the task's grid.",
+    )
+    instruction: Instruction | None = None
+    due_at_ms: DueMs | None = None
+
+
 class Verification(Body):
     """The result of checking finished work."""
 

@@ -9,6 +9,7 @@ from server.casework.access import CaseworkPrincipal, Dispatcher
 from server.casework.schemas import (
     Dispatch,
     IncidentWithHistory,
+    Order,
     Reason,
     Registration,
     Said,
@@ -250,6 +251,26 @@ async def refuse_task(
     asking = Asking(principal=principal, now_ms=now)
     draft = _claim_draft(task_id, "not_executable", rev, body)
     return await _claim(store, asking, draft, body)
+
+
+@router.post("/tasks/{task_id}/assign", response_model=TaskBody)
+async def assign_task(
+    *,
+    task_id: PathId,
+    body: Order,
+    rev: IfMatch,
+    principal: Dispatcher,
+    store: StoreDep,
+    now: Now,
+) -> Response:
+    """Give an open task to another worker; its state stays, and no new round begins.
+
+    The worker must be active and assigned to the task's grid. Who had the task before may still
+    claim what was done.
+    """
+    asking = Asking(principal=principal, now_ms=now)
+    given = await store.write(lambda db: commands.assign(db, asking, task_id, body, rev=rev))
+    return tagged(given, given.rev)
 
 
 @router.post("/tasks/{task_id}/withdraw", response_model=TaskBody)
