@@ -311,6 +311,9 @@ def export_layer(
     *,
     file_format: Annotated[str, typer.Option("--format", help="gpkg, geojson or csv")] = "gpkg",
     crs: Annotated[str, typer.Option(help="EPSG:4326, EPSG:4490, EPSG:4547, …")] = "EPSG:4326",
+    area: Annotated[
+        str | None, typer.Option(help="code or id of an area: only what lies in it")
+    ] = None,
     database: Database = "",
 ) -> None:
     """Write a layer without personal data to a file that GIS programs open.
@@ -319,7 +322,9 @@ def export_layer(
     """
     from server.layers.command import export_command  # noqa: PLC0415 - heavy, and rarely used
 
-    export_command(layer, output, file_format=file_format, crs=crs, database=database)
+    export_command(
+        layer, output, file_format=file_format, crs=crs, area=area, database=database
+    )
 
 
 def add_commands() -> None:

@@ -125,11 +125,13 @@ def export_layer(
 
 
 def export_command(
-    layer: str, output: Path, *, file_format: str, crs: str, database: str
+    layer: str, output: Path, *, file_format: str, crs: str, area: str | None, database: str
 ) -> None:
     """Export for the command line: one line about the file, exit code 2 if it is refused."""
     try:
-        report = export_layer(database, layer, format=file_format, crs=crs, output=output)
+        report = export_layer(
+            database, layer, format=file_format, crs=crs, output=output, area=area
+        )
     except ExportRefusedError as refused:
         typer.echo(f"jingwei: {refused}", err=True)
         raise typer.Exit(USAGE_EXIT) from None

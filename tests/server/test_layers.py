@@ -12,6 +12,7 @@ import pytest
 import shapely
 from pyproj import Transformer
 
+from server.cli import main
 from server.db.store import Store
 from server.layers.command import ExportRefusedError, export_layer
 from tests.server.desk import Desk, told
@@ -269,6 +270,28 @@ async def test_an_export_that_cannot_be_made_says_why_and_leaves_nothing(
     with pytest.raises(ExportRefusedError):
         await _export(database_url, layer, **wanted)
     assert names_in(folder) == []
+
+
+async def test_the_command_exports_one_area(
+    world: World, database_url: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    del world
+    output = folder / "grids.csv"
+    asked = ["export", "grids", "--format", "csv", "--output", str(output)]
+    asked += ["--database", database_url, "--area"]
+
+    async def exit_code(area: str) -> int:
+        with pytest.raises(SystemExit) as ended:
+            await asyncio.to_thread(main, [*asked, area])
+        assert isinstance(ended.value.code, int)
+        return ended.value.code
+
+    assert await exit_code("nowhere") == 2
+    assert "there is no area with this code" in capsys.readouterr().err
+    assert await exit_code("N2") == 0
+    assert "2 grids" in capsys.readouterr().out
+    lines = output.read_text(encoding="utf-8").splitlines()
+    assert len(lines) == 3
 
 
 def names_in(folder: Path) -> list[str]:
