@@ -68,6 +68,7 @@ class PostgresStore(Store):
         self._snapshots = self._engine.execution_options(
             isolation_level="REPEATABLE READ", postgresql_readonly=True
         )
+        self._questions = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         self._checked = allow_unsafe
 
     @override
@@ -92,7 +93,14 @@ class PostgresStore(Store):
 
     @override
     async def _read_once(self, work: Work[T], timeout_ms: int | None) -> T:
-        db = await self._connected(self._snapshots)
+        return await self._answered(self._snapshots, work, timeout_ms)
+
+    @override
+    async def _ask_once(self, work: Work[T]) -> T:
+        return await self._answered(self._questions, work, None)
+
+    async def _answered(self, engine: AsyncEngine, work: Work[T], timeout_ms: int | None) -> T:
+        db = await self._connected(engine)
         try:
             answer, _ = await _run(db, work, timeout_ms)
             return answer

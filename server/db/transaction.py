@@ -77,6 +77,16 @@ class Store(ABC):
         """
         return await _attempted(lambda: self._read_once(work, timeout_ms))
 
+    async def ask(self, work: Work[T]) -> T:
+        """Run `work`, which asks exactly one question, without a transaction around it.
+
+        One statement sees one snapshot anyway; on PostgreSQL this saves two round trips.
+
+        Raises:
+            StoreBusy: as for `write`.
+        """
+        return await _attempted(lambda: self._ask_once(work))
+
     def on_commit(self, listener: Listener) -> None:
         """Call `listener` with the buckets named by `touch`, after each commit that named any.
 
@@ -96,6 +106,9 @@ class Store(ABC):
 
     @abstractmethod
     async def _read_once(self, work: Work[T], timeout_ms: int | None) -> T: ...
+
+    async def _ask_once(self, work: Work[T]) -> T:
+        return await self._read_once(work, None)
 
     def _tell(self, touched: frozenset[str]) -> None:
         for listener in self._listeners:

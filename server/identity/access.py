@@ -44,7 +44,7 @@ async def identify(request: Request, store: StoreDep, now: Now) -> Principal:
         Unauthenticated: if the token is unknown, expired or revoked, or its account inactive.
     """
     hashed = token_hash(bearer_of(request))
-    principal = await store.read(lambda db: principal_of(db, hashed=hashed, now_ms=now))
+    principal = await store.ask(lambda db: principal_of(db, hashed=hashed, now_ms=now))
     if principal is None:
         raise Unauthenticated
     return principal

@@ -135,11 +135,12 @@ def _store(
         touch(db, {each.record.bucket for each in changes if each.visible})
         if any(each.record.kind == "grid" and each.visible for each in changes):
             queries.next_number(db, queries.GRIDS_VERSION)
-    queries.save(db, parts)
-    _save_device(db, batch, plan)
+    queries.save(
+        db, [*parts, queries.device_changed(batch.device, _device_values(batch, plan))]
+    )
 
 
-def _save_device(db: Connection, batch: Batch, plan: Plan) -> None:
+def _device_values(batch: Batch, plan: Plan) -> dict[str, Any]:
     values = dict(batch.contact)
     if plan.settled:
         values["settled_through"] = plan.settled_through
@@ -148,7 +149,7 @@ def _save_device(db: Connection, batch: Batch, plan: Plan) -> None:
         )
     if plan.flagged and batch.device.status == "active":
         values["status"] = "flagged"
-    save_contact(db, batch.device.id, values)
+    return values
 
 
 def save_contact(db: Connection, device_id: str, values: Mapping[str, Any]) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, bindparam, select
+from sqlalchemy import Connection, RowMapping, bindparam, null, select, type_coerce, union_all
 
 from server.db.bulk import among
 from server.replication.queries import (
@@ -18,34 +18,30 @@ from server.replication.queries import (
 # the feed
 
 
-_FEED = (
-    select(RECORD.c.seq, RECORD.c.hash, RECORD.c.body)
-    .where(RECORD.c.bucket == bindparam("bucket"), RECORD.c.seq > bindparam("after"))
-    .order_by(RECORD.c.seq)
-    .limit(bindparam("limit"))
+_EXIT = BUCKET_EXIT.c
+_THERE = select(
+    RECORD.c.seq,
+    RECORD.c.hash,
+    RECORD.c.body,
+    type_coerce(null(), _EXIT.record_id.type).label("record_id"),
+    type_coerce(null(), _EXIT.why.type).label("why"),
+    type_coerce(null(), _EXIT.to_bucket.type).label("to_bucket"),
+).where(RECORD.c.bucket == bindparam("bucket"), RECORD.c.seq > bindparam("after"))
+_GONE = select(_EXIT.seq, null(), null(), _EXIT.record_id, _EXIT.why, _EXIT.to_bucket).where(
+    _EXIT.bucket == bindparam("bucket"), _EXIT.seq > bindparam("after")
 )
+_FEED = union_all(_THERE, _GONE).order_by("seq").limit(bindparam("limit"))
+_FIRST = _THERE.order_by(RECORD.c.seq).limit(bindparam("limit"))
 
 
 def feed_rows(db: Connection, bucket: str, after_seq: int, *, limit: int) -> Sequence[DbRow]:
-    """`(seq, hash, body)` of the bucket's records changed after `after_seq`, by seq."""
+    """What happened in a bucket after `after_seq`, by seq.
+
+    A record that is there has `hash` and `body`; one that left has `record_id`, `why` and
+    `to_bucket` instead. Who starts from 0 holds nothing, so nothing of it has left.
+    """
     values = {"bucket": bucket, "after": after_seq, "limit": limit}
-    return db.execute(_FEED, values).all()
-
-
-_EXITS = (
-    select(BUCKET_EXIT.c.record_id, BUCKET_EXIT.c.why, BUCKET_EXIT.c.to_bucket)
-    .where(
-        BUCKET_EXIT.c.bucket == bindparam("bucket"),
-        BUCKET_EXIT.c.seq > bindparam("after"),
-        BUCKET_EXIT.c.seq <= bindparam("to"),
-    )
-    .order_by(BUCKET_EXIT.c.seq)
-)
-
-
-def exit_rows(db: Connection, bucket: str, after_seq: int, to_seq: int) -> Sequence[DbRow]:
-    """Records that left the bucket with seq in `(after_seq, to_seq]`, by seq."""
-    return db.execute(_EXITS, {"bucket": bucket, "after": after_seq, "to": to_seq}).all()
+    return db.execute(_FEED if after_seq > 0 else _FIRST, values).all()
 
 
 def manifest_rows(db: Connection, bucket: str) -> Sequence[DbRow]:

@@ -99,55 +99,53 @@ def _page(
     start = 0 if cursor is None or reset else cursor.seq
     if cursor is not None and not reset and start == head.seq:
         return None
-    items: tuple[bytes, ...] = ()
-    gone: tuple[Gone, ...] = ()
-    reached = start
+    part = _Part(items=(), gone=(), reached=start)
     if start < head.seq and budget > 0:
-        items, reached = _items(db, head, start, budget=budget, first=first)
-        gone = _gone(db, head.id, start, reached)
+        part = _part(db, head, start, budget=budget, first=first)
     return RawPage(
         id=head.id,
         epoch=head.epoch,
         from_seq=start,
-        seq=reached,
+        seq=part.reached,
         digest=head.digest,
         count=head.count,
-        items=items,
-        gone=gone,
+        items=part.items,
+        gone=part.gone,
         reset=reset,
-        more=reached < head.seq,
+        more=part.reached < head.seq,
     )
 
 
-def _items(
-    db: Connection, head: BucketHead, start: int, *, budget: int, first: bool
-) -> tuple[tuple[bytes, ...], int]:
-    """Feed items after `start` within `budget`, and the seq they reach.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Part:
+    """As much of a feed as fits, and the seq it reaches."""
+
+    items: tuple[bytes, ...]
+    gone: tuple[Gone, ...]
+    reached: int
+
+
+def _part(db: Connection, head: BucketHead, start: int, *, budget: int, first: bool) -> _Part:
+    """What happened after `start` within `budget` bytes of items.
 
     The `first` item of a reply is there however large it is, so that paging gets on.
     """
     rows = feed_queries.feed_rows(db, head.id, start, limit=PAGE_ROWS_MAX)
     items: list[bytes] = []
+    gone: list[Gone] = []
     spent, reached = 0, start
     for row in rows:
-        item = feed_item(row.body, row.hash)
-        if spent + len(item) > budget and (items or not first):
-            return tuple(items), reached
-        items.append(item)
-        spent += len(item)
+        if row.body is None:
+            gone.append(Gone(record=row.record_id, why=row.why, to=row.to_bucket))
+        else:
+            item = feed_item(row.body, row.hash)
+            if spent + len(item) > budget and (items or not first):
+                return _Part(items=tuple(items), gone=tuple(gone), reached=reached)
+            items.append(item)
+            spent += len(item)
         reached = row.seq
-    if len(rows) == PAGE_ROWS_MAX:
-        return tuple(items), reached
-    return tuple(items), head.seq
-
-
-def _gone(db: Connection, bucket: str, start: int, reached: int) -> tuple[Gone, ...]:
-    if start == 0:
-        return ()
-    return tuple(
-        Gone(record=row.record_id, why=row.why, to=row.to_bucket)
-        for row in feed_queries.exit_rows(db, bucket, start, reached)
-    )
+    ended = len(rows) < PAGE_ROWS_MAX
+    return _Part(items=tuple(items), gone=tuple(gone), reached=head.seq if ended else reached)
 
 
 def manifest(db: Connection, bucket: str) -> Mapping[str, object]:

@@ -112,6 +112,12 @@ def save_device(db: Connection, device_id: str, values: Mapping[str, Any]) -> No
     db.execute(_device_update(tuple(sorted(values))), {"device": device_id, **named})
 
 
+def device_changed(device: DbRow, values: Mapping[str, Any]) -> Upsert:
+    """What a batch changed about a locked device, to be saved with everything else."""
+    rows = [{**device._asdict(), **values}] if values else []
+    return Upsert(table=DEVICE, rows=rows, key=("id",), update=tuple(values))
+
+
 def settled_rows(db: Connection, device_id: str, numbers: Sequence[int]) -> Sequence[DbRow]:
     """The stored mutations of a device among `numbers`, in order of n."""
     columns = MUTATION.c
