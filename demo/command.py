@@ -47,7 +47,12 @@ def demo(  # noqa: PLR0913 - the options of one command
     devices: Annotated[int, typer.Option(min=1, max=DEVICES_MAX, help="phones")] = 24,
     households: Annotated[int, typer.Option(min=1, max=HOUSEHOLDS_MAX)] = 6_000,
     seed: Annotated[int, typer.Option(help="the same seed gives the same day")] = 7,
-    port: Annotated[int, typer.Option(min=0, max=65_535, help="0 takes a free one")] = 0,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            min=0, max=65_535, help="without it 8000 or, if taken, a free one; 0: a free one"
+        ),
+    ] = None,
     leave: Annotated[
         bool, typer.Option("--exit", help="end after the summary instead of serving on")
     ] = False,

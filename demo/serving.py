@@ -16,24 +16,37 @@ START_S = 60.0
 STOP_S = 20.0
 POLL_S = 0.05
 HOST = "127.0.0.1"
+USUAL_PORT = 8000
 
 
 class ServerSilentError(RuntimeError):
     """The server process does not answer; the message has the end of its log."""
 
 
-def free_port() -> int:
-    """Return a port of this machine that nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
+def chosen_port(wanted: int | None, *, usual: int = USUAL_PORT) -> int:
+    """Return the port to listen on: `wanted`, for 0 a free one.
+
+    None means the usual one, which the documentation names, or a free one if that is taken.
+    """
+    if wanted is not None:
+        return wanted or _free(0)
+    try:
+        return _free(usual)
+    except OSError:
+        return _free(0)
+
+
+def _free(port: int) -> int:
+    """Return `port`, for 0 any, if nobody listens on it; raises OSError if somebody does."""
+    with socket.create_server((HOST, port)) as probe:
         return int(probe.getsockname()[1])
 
 
 class ServerProcess:
     """One server on the loopback interface, with its log in a file."""
 
-    def __init__(self, database: str, *, port: int, log: Path) -> None:
-        self.port = port or free_port()
+    def __init__(self, database: str, *, port: int | None, log: Path) -> None:
+        self.port = chosen_port(port)
         self.url = f"http://{HOST}:{self.port}"
         self._log = log
         self._written = log.open("wb")
