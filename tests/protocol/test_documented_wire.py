@@ -8,7 +8,7 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from server.replication.schemas import (
     AppIn,
@@ -26,8 +26,8 @@ from server.replication.schemas import (
     SyncOut,
 )
 from sync.errors import ProtocolError
-from sync.exchange import RawPage, SyncReply, WireOutcome
 from sync.exchange import Gone as WireGone
+from sync.exchange import RawPage, SyncReply, WireOutcome
 from sync.mutation import Malformed
 from sync.outcome import Outcome
 from sync.wire import assemble_reply, decode_request, reply_head
@@ -85,7 +85,7 @@ PLACES: tuple[tuple[str | int, ...], ...] = (
     ("mutations", 1),
     ("buckets", 0),
 )
-MODELS = {
+MODELS: dict[tuple[str | int, ...], type[BaseModel]] = {
     (): SyncIn,
     ("app",): AppIn,
     ("clock",): ClockIn,

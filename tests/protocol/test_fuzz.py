@@ -26,12 +26,18 @@ MODEST = settings(
         HealthCheck.data_too_large,
     ],
 )
+LIKELY = ["1", "active", "done", "2-3", "3-4", "0102", "sha256:" + "0" * 64]
+NAUGHTY = [
+    "'; DROP TABLE record;--",
+    "\u202e",
+    "\U0001f600" * 20,
+    "\ufffe",
+    "a\tb\nc",
+    "\u007f",
+]
 TEXT = st.text(
     st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=30
-) | st.sampled_from(
-    ["1", "active", "done", "2-3", "3-4", "'; DROP TABLE record;--", "\u202e", "\U0001f600" * 20,
-     "sha256:" + "0" * 64, "0102", "\ufffe", "a\tb\nc", "\u007f"]
-)  # fmt: skip
+) | st.sampled_from([*LIKELY, *NAUGHTY])
 LEAF = (
     st.none()
     | st.booleans()

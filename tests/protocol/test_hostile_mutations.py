@@ -3,6 +3,7 @@
 Each gets its outcome, none is an HTTP error, the queue goes on, and nothing stored changes.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import httpx
@@ -24,12 +25,17 @@ def place(**members: Any) -> dict[str, Any]:
     return {"lon_e7": lon_e7, "lat_e7": lat_e7, "datum": "wgs84", "accuracy_cm": 500} | members
 
 
+def with_each(name: str, values: Iterable[Any]) -> list[dict[str, Any]]:
+    """One change to a mutation for every value of a member."""
+    return [{name: each} for each in values]
+
+
 def wrong_shapes(world: World) -> list[dict[str, Any]]:
     """Changes to a good edit of a household that make it no mutation at all."""
     home = world.households["G1"]
-    ids = ["", "x", home.upper(), f"{{{home}}}", home.replace("-", ""), "x" * 255, "網格",
-           f" {home}", f"{home}\n", 7, None, True, [], {}]  # fmt: skip
-    clocks = [
+    words = ["", "x", home.upper(), f"{{{home}}}", home.replace("-", ""), "x" * 255, "網格"]
+    ids: list[Any] = [*words, f" {home}", f"{home}\n", 7, None, True, [], {}]
+    clocks: list[Any] = [
         {},
         clock() | {"wall": "2026-11-23T08:00:00"},
         clock() | {"wall": "yesterday"},
@@ -45,16 +51,16 @@ def wrong_shapes(world: World) -> list[dict[str, Any]]:
         "now",
     ]
     return [
-        *({"record": each} for each in ids),
-        *({"actor": each} for each in ids if each is not None),
-        *({"kind": each} for each in ("", "Household", "x" * 41, "a b", None, 7, [])),
-        *({"base": each} for each in (-1, "1", 1.0, True, None, [])),
-        *({"clock": each} for each in clocks),
-        *({"set": each} for each in ([], "door", 7, {"door": 1.0}, {"door": [[2.5]]})),
-        *({"add": each} for each in ([], {"languages": "yue"}, {"languages": [7]})),
-        *({"remove": each} for each in (True, {"languages": None}, {"languages": [None]})),
+        *with_each("record", [*ids]),
+        *with_each("actor", [*(each for each in ids if each is not None)]),
+        *with_each("kind", ["", "Household", "x" * 41, "a b", None, 7, []]),
+        *with_each("base", [-1, "1", 1.0, True, None, []]),
+        *with_each("clock", [*clocks]),
+        *with_each("set", [[], "door", 7, {"door": 1.0}, {"door": [[2.5]]}]),
+        *with_each("add", [[], {"languages": "yue"}, {"languages": [7]}]),
+        *with_each("remove", [True, {"languages": None}, {"languages": [None]}]),
+        *with_each("position", [[], "here", {}, {"lon_e7": 0, "lat_e7": 0}]),
         {"add": {"languages": [str(each) for each in range(101)]}},
-        *({"position": each} for each in ([], "here", {}, {"lon_e7": 0, "lat_e7": 0})),
         {"set": {"door": "d"}, "act": "finish"},
         {"args": {"result": TELLTALE}},
         {"set": {f"field{each}": 1 for each in range(101)}},
@@ -94,7 +100,7 @@ async def test_a_mutation_of_no_known_shape_is_invalid_and_the_queue_goes_on(
 
 def wrong_places() -> list[dict[str, Any]]:
     """Positions that are none."""
-    ints = (LIMIT, -LIMIT, 1_800_000_001, -1_800_000_001, 1.0, "1", True, None)
+    ints: tuple[Any, ...] = (LIMIT, -LIMIT, 1_800_000_001, -1_800_000_001, 1.0, "1", True, None)
     return [
         *(place(lon_e7=each) for each in ints),
         *(place(lat_e7=each) for each in (*ints, 900_000_001, -900_000_001)),
@@ -125,65 +131,109 @@ async def test_a_report_from_no_possible_place_is_invalid(
     await witness.agrees()
 
 
-def wrong_contents(world: World) -> list[tuple[str, dict[str, Any]]]:
-    """Well-formed mutations whose content is refused for good, with their codes."""
-    home, other = world.households["G1"], world.households["G2"]
-    new = {"base": 0, "set": {"dwelling": world.dwellings["G1"]}}
-    report = {"kind": "report", "base": 0}
+Case = tuple[str, dict[str, Any]]
+"""A code, and the change to a good edit of a household that gets it."""
+
+
+def coded(code: str, *changes: dict[str, Any]) -> list[Case]:
+    """Changes that all get one code."""
+    return [(code, each) for each in changes]
+
+
+def wrong_values(world: World) -> list[Case]:
+    """Fields with values that they cannot hold, and names that are no fields."""
+    dwelling = world.dwellings["G1"].upper()
+    texts: tuple[Any, ...] = ("", "x" * 41, 7, True, [], {}, ["a"], {"a": 1}, "a\u0007b")
     values = [
-        ("door", each) for each in ("", "x" * 41, 7, True, [], {}, ["a"], {"a": 1}, "a\u0007b")
+        *with_each("door", [*texts]),
+        *with_each("size_band", ["2-3", "", 2, ["1"], {"1": 1}]),
+        *with_each("last_verified_ms", [-1, "1", True, LIMIT, -LIMIT, []]),
+        *with_each("dwelling", ["x", 7, None, [], dwelling]),
+        *with_each("status", ["dead", 1, [], {}]),
+        *with_each("grid", ["G2", 5, world.grids["G2"].upper()]),
     ]
-    values += [("size_band", each) for each in ("2-3", "", 2, ["1"], {"1": 1})]
-    values += [("last_verified_ms", each) for each in (-1, "1", True, LIMIT, -LIMIT, [])]
-    values += [("dwelling", each) for each in ("x", 7, None, [], world.dwellings["G1"].upper())]
-    values += [("status", each) for each in ("dead", 1, [], {})]
+    names = ("nationality", "", "x" * 300, "languages", "rev", "a b", "姓名", "/~")
     return [
-        *(("bad-value", {"set": {name: value}}) for name, value in values),
-        *(
-            ("unknown-field", {"set": {each: TELLTALE}})
-            for each in ("nationality", "", "x" * 300, "languages", "rev", "a b", "姓名", "/~")
+        *coded("bad-value", *with_each("set", [*values])),
+        *coded("unknown-field", *with_each("set", [*({each: TELLTALE} for each in names)])),
+        *coded("unknown-field", *with_each("add", [{"door": ["a"]}, {"姓名": ["a"]}])),
+        *coded(
+            "bad-value",
+            *with_each("add", [*({"languages": [each]} for each in ("", "x" * 21, "\u0001"))]),
+            {"add": {"languages": ["en"]}, "remove": {"languages": ["en"]}},
         ),
-        *(("unknown-field", {"add": {each: ["a"]}}) for each in ("door", "nobody", "姓名")),
-        *(("bad-value", {"add": {"languages": [each]}}) for each in ("", "x" * 21, "\u0001")),
-        ("bad-value", {"add": {"languages": ["en"]}, "remove": {"languages": ["en"]}}),
-        ("immutable-field", {"set": {"dwelling": world.dwellings["G2"]}}),
-        ("immutable-field", {"set": {"grid": world.grids["G2"]}}),
-        ("bad-value", {"set": {"grid": "G2"}}),
-        ("unknown-act", {"act": "finish", "set": {}}),
-        ("unknown-act", {"act": "bulldoze", "set": {}}),
-        ("not-allowed", {"act": "resolve", "args": {"field": "door", "value": "1"}, "set": {}}),
-        ("kind-mismatch", {"kind": "resident", "set": {"phone": "1"}}),
-        ("unknown-kind", {"kind": "unicorn"}),
-        ("unknown-kind", {"kind": "media"}),
-        *(
-            ("read-only-kind", {"kind": each, "record": new_id(), "base": 0, "set": {}})
-            for each in ("grid", "class", "dwelling", "incident", "claim")
+        *coded(
+            "immutable-field",
+            {"set": {"dwelling": world.dwellings["G2"]}},
+            {"set": {"grid": world.grids["G2"]}},
         ),
-        ("not-allowed", {"kind": "task", "record": new_id(), "base": 0, "set": {}}),
-        ("not-allowed", {"kind": "incident", "act": "register", "set": {}}),
-        ("not-allowed", {"kind": "task", "act": "confirm", "set": {}}),
-        ("unknown-field", {"kind": "task", "act": "finish", "args": {"r": 1}, "set": {}}),
-        ("unknown-field", {"kind": "task", "act": "finish", "args": {TELLTALE: 1}, "set": {}}),
-        *(
-            ("bad-value", {"kind": "task", "act": "finish", "args": each, "set": {}})
-            for each in (
-                {"result": 7}, {"result": ""}, {"result": "x" * 2001}, {"media": "sha256:x"},
-                {"media": ["x"]}, {"media": [7]}, {"media": {}}, {"media": [[]]},
-            )
-        ),  # fmt: skip
-        ("missing-field", {"record": new_id(), "base": 0, "set": {"door": TELLTALE}}),
-        ("missing-field", {"record": new_id(), **report, "set": {"text": TELLTALE}}),
-        ("bad-value", {"record": new_id(), **report, "set": {"class": None}}),
-        ("bad-value", {"record": new_id(), **report, "set": {"class": ""}}),
-        ("unknown-field", {"record": new_id(), **report, "set": {"class": "1", "lon_e7": 1}}),
-        ("unknown-field", {"record": new_id(), **report, "set": {"class": "1", "reporter": other}}),
-        ("bad-value", {"record": new_id(), **report, "set": {"class": "1", "incident": "x"}}),
-        ("bad-value", {"record": new_id(), **report, "set": {"class": "1"}, "add": {"media": ["a"]}}),
-        ("immutable-field", {"record": new_id(), **new, "set": {**new["set"], "grid": world.grids["G1"]}}),
-        ("missing-field", {"kind": "note", "record": new_id(), "base": 0, "set": {"text": TELLTALE}}),
-        ("kind-mismatch", {"kind": "visit", "base": 0, "record": home,
-                           "set": {"household": home, "outcome": "done"}}),
-    ]  # fmt: skip
+    ]
+
+
+def wrong_acts() -> list[Case]:
+    """Acts that phones, or the kind, do not know, or with wrong arguments."""
+    finish: dict[str, Any] = {"kind": "task", "act": "finish", "set": {}}
+    wrong: tuple[dict[str, Any], ...] = (
+        {"result": 7},
+        {"result": ""},
+        {"result": "x" * 2001},
+        {"media": "sha256:x"},
+        {"media": ["x"]},
+        {"media": [7]},
+        {"media": {}},
+        {"media": [[]]},
+    )
+    resolve = {"act": "resolve", "args": {"field": "door", "value": "1"}, "set": {}}
+    return [
+        *coded("unknown-act", *({"act": each, "set": {}} for each in ("finish", "bulldoze"))),
+        *coded(
+            "not-allowed",
+            resolve,
+            {"kind": "incident", "act": "register", "set": {}},
+            {"kind": "task", "act": "confirm", "set": {}},
+        ),
+        *coded("unknown-field", *({**finish, "args": {each: 1}} for each in ("r", TELLTALE))),
+        *coded("bad-value", *({**finish, "args": each} for each in wrong)),
+    ]
+
+
+def wrong_creations(world: World) -> list[Case]:
+    """New records that phones may not make, or not like this."""
+    home, dwelling = world.households["G1"], world.dwellings["G1"]
+
+    def new(kind: str, **set_: Any) -> dict[str, Any]:
+        return {"kind": kind, "record": new_id(), "base": 0, "set": set_}
+
+    visit = new("visit", household=home, outcome="done")
+    return [
+        *coded("kind-mismatch", {"kind": "resident", "set": {"phone": "1"}}),
+        *coded("kind-mismatch", visit | {"record": home}),
+        *coded("unknown-kind", *(new(each) for each in ("unicorn", "media", "form"))),
+        *coded(
+            "read-only-kind",
+            *(new(each) for each in ("grid", "class", "dwelling", "incident", "claim")),
+        ),
+        *coded("not-allowed", new("task")),
+        *coded(
+            "missing-field",
+            new("household", door=TELLTALE),
+            new("report", text=TELLTALE),
+            new("note", text=TELLTALE),
+        ),
+        *coded(
+            "bad-value",
+            new("report", **{"class": None}),
+            new("report", **{"class": ""}),
+            new("report", **{"class": "1", "incident": "x"}),
+            new("report", **{"class": "1"}) | {"add": {"media": ["a"]}},
+        ),
+        *coded(
+            "unknown-field",
+            new("report", **{"class": "1", "lon_e7": 1}),
+            new("report", **{"class": "1", "reporter": home}),
+        ),
+        *coded("immutable-field", new("household", dwelling=dwelling, grid=world.grids["G1"])),
+    ]
 
 
 async def test_content_that_can_never_apply_is_invalid_with_its_code(
@@ -191,7 +241,7 @@ async def test_content_that_can_never_apply_is_invalid_with_its_code(
 ) -> None:
     phone = await RawPhone.enrol(client, world.tokens["ann"])
     home = world.households["G1"]
-    cases = wrong_contents(world)
+    cases = [*wrong_values(world), *wrong_acts(), *wrong_creations(world)]
     wrong = [
         phone.change(home, "household", 1, set={"door": TELLTALE}) | each for _, each in cases
     ]

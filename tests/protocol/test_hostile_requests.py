@@ -25,8 +25,10 @@ def cursor(**members: Any) -> dict[str, Any]:
 
 def wrong_members() -> list[tuple[str, dict[str, Any]]]:
     """Members of a request that make it unreadable, with where the fault is."""
-    numbers = (-1, 1.0, "1", True, [], {}, None)
-    texts = (7, "", "x" * 1000, [], {})
+    numbers: tuple[Any, ...] = (-1, 1.0, "1", True, [], {}, None)
+    no_arrays: tuple[Any, ...] = ({}, "x", 7)
+    no_objects: tuple[Any, ...] = (None, 7, "x", [])
+    texts: tuple[Any, ...] = (7, "", "x" * 1000, [], {})
     return [
         *(("/last_n", {"last_n": each}) for each in numbers),
         *(("/app/schema", {"app": {"version": "1", "schema": each}}) for each in numbers),
@@ -39,13 +41,13 @@ def wrong_members() -> list[tuple[str, dict[str, Any]]]:
         ("/max_bytes", {"max_bytes": 0}),
         ("/surplus", {"surplus": TELLTALE}),
         ("", {TELLTALE: TELLTALE}),
-        *(("/mutations", {"mutations": each}) for each in ({}, "x", 7)),
+        *(("/mutations", {"mutations": each}) for each in no_arrays),
         ("/mutations", {"mutations": [{"n": 1}] * 201}),
-        *(("/mutations/0", {"mutations": [each]}) for each in (None, 7, "x", [])),
+        *(("/mutations/0", {"mutations": [each]}) for each in no_objects),
         *(("/mutations/0/n", {"mutations": [{"n": each}]}) for each in (*numbers, 0)),
         ("/mutations/0/n", {"mutations": [{"record": TELLTALE}]}),
-        *(("/buckets", {"buckets": each}) for each in ({}, "x", 7)),
-        *(("/buckets/0", {"buckets": [each]}) for each in (None, 7, "x", [])),
+        *(("/buckets", {"buckets": each}) for each in no_arrays),
+        *(("/buckets/0", {"buckets": [each]}) for each in no_objects),
         ("/buckets", {"buckets": [cursor(id=f"grid:{each}") for each in range(201)]}),
         ("/buckets", {"buckets": [cursor(), cursor(seq=1)]}),
         *(("/buckets/0/seq", {"buckets": [cursor(seq=each)]}) for each in numbers),
@@ -199,7 +201,8 @@ async def test_only_protocol_1_is_spoken(client: httpx.AsyncClient, world: World
     for version in (0, 2, LIMIT):
         answer = await phone.post({"protocol": version})
         assert answer.status_code == 426, version
-    for version in (-1, "1", 1.0, True, None, []):
+    unreadable: tuple[Any, ...] = (-1, "1", 1.0, True, None, [])
+    for version in unreadable:
         answer = await phone.post(phone.body() | {"protocol": version})
         assert answer.status_code == 400, version
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import httpx
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, select, update
+from sqlmodel import col
 
 from server.clock import new_id, now_ms
 from server.db.store import Store
@@ -27,11 +29,23 @@ MODEST = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 HOMES = 3
+EDITS = ("home", "door", "phone", "languages", "fewer", "odd")
 Step = tuple[str, int, str]
 STEPS = st.lists(
     st.tuples(
         st.sampled_from(
-            ["home", "door", "phone", "languages", "visit", "note", "report", "odd", "claim"]
+            [
+                "home",
+                "door",
+                "phone",
+                "languages",
+                "fewer",
+                "visit",
+                "note",
+                "report",
+                "odd",
+                "claim",
+            ]
         ),
         st.integers(0, HOMES - 1),
         st.sampled_from(["1", "22", "333"]),
@@ -41,59 +55,48 @@ STEPS = st.lists(
 )
 
 
+def step(phone: RawPhone, world: World, what: str, home: str, text: str) -> dict[str, Any]:
+    """One step as the phone's next mutation, about a household of its own."""
+    edits: dict[str, dict[str, Any]] = {
+        "home": {"base": 0, "set": {"dwelling": world.dwellings["G1"], "door": text}},
+        "door": {"base": 1, "set": {"door": text}},
+        "phone": {"base": 2, "set": {"contact_phone": text}},
+        "languages": {"base": 1, "add": {"languages": [text]}},
+        "fewer": {"base": 1, "remove": {"languages": [text]}},
+        "odd": {"base": 0, "set": {"door": 1.5}},
+    }
+    facts: dict[str, dict[str, Any]] = {
+        "visit": {"household": home, "outcome": "done", "text": text},
+        "note": {"parent": home, "text": text},
+    }
+    if what in edits:
+        return phone.change(home, "household", **edits[what])
+    if what in facts:
+        return phone.change(new_id(), what, 0, set=facts[what])
+    if what == "report":
+        return phone.report(*centre_e7(len(text) - 1), text=text)
+    return phone.change(home, "task", 1, act="finish", args={"result": text})
+
+
 def mutations(
     phone: RawPhone, world: World, steps: Sequence[Step]
 ) -> tuple[list[dict[str, Any]], dict[str, str]]:
-    """Steps as mutations of one phone about households of its own, and names for its ids."""
+    """Steps as mutations of one phone, and names for the ids they bring up."""
     homes = [new_id() for _ in range(HOMES)]
-    names = {phone.id: "phone", **{each: f"home {at}" for at, each in enumerate(homes)}}
-    batch = []
+    names = {phone.id: "phone"}
+    batch: list[dict[str, Any]] = []
     for what, which, text in steps:
-        record = new_id()
-        home = homes[which]
-        match what:
-            case "home":
-                said: dict[str, Any] = {"dwelling": world.dwellings["G1"], "door": text}
-                made = phone.change(home, "household", 0, set=said)
-            case "door":
-                made = phone.change(home, "household", 1, set={"door": text})
-            case "phone":
-                made = phone.change(home, "household", 2, set={"contact_phone": text})
-            case "languages":
-                made = (
-                    phone.change(
-                        home,
-                        "household",
-                        1,
-                        add={"languages": [text]},
-                        remove={"languages": ["1"]},
-                    )
-                    if text != "1"
-                    else phone.change(home, "household", 1, add={"languages": [text]})
-                )
-            case "visit":
-                made = phone.change(
-                    record, "visit", 0, set={"household": home, "outcome": "done", "text": text}
-                )
-            case "note":
-                made = phone.change(record, "note", 0, set={"parent": home, "text": text})
-            case "report":
-                made = phone.report(*centre_e7(which), text=text)
-                record = made["record"]
-            case "claim":
-                made = phone.change(home, "task", 1, act="finish", args={"result": text})
-            case _:
-                made = phone.change(record, "household", which, set={"door": 1.5})
-        names[record] = f"record {len(batch)}"
-        names[derived_id(record, "incident")] = f"incident {len(batch)}"
+        made = step(phone, world, what, homes[which], text)
+        names[made["record"]] = f"record {len(batch)}"
+        names[derived_id(made["record"], "incident")] = f"incident {len(batch)}"
         batch.append(made)
-    return batch, names
+    return batch, names | {each: f"home {at}" for at, each in enumerate(homes)}
 
 
 def cut(batch: Sequence[Any], cuts: frozenset[int]) -> list[Sequence[Any]]:
     """A batch cut into requests at some places."""
     edges = [0, *sorted(each for each in cuts if 0 < each < len(batch)), len(batch)]
-    return [batch[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    return [batch[start:end] for start, end in pairwise(edges)]
 
 
 async def outcomes_of(phone: RawPhone, parts: Sequence[Any]) -> dict[int, Any]:
@@ -111,8 +114,8 @@ async def stored(store: Store, names: Mapping[str, str]) -> list[Any]:
     """The bodies of the records with `names`, with names in the place of ids."""
 
     def read(db: Connection) -> list[str]:
-        columns = select(RecordRow.body).where(RecordRow.id.in_(list(names)))
-        return [bytes(row.body).decode() for row in db.execute(columns)]
+        statement = select(RecordRow.body).where(col(RecordRow.id).in_(list(names)))
+        return [bytes(row.body).decode() for row in db.execute(statement)]
 
     bodies = await store.read(read)
     for key, name in names.items():
