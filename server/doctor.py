@@ -6,13 +6,16 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
+from server.clock import now_ms
 from server.db.geopackage import APPLICATION_ID
 from server.db.postgres_store import UnsafeStore, unsafe_settings
 from server.db.store import Store, StoreBusy, open_store
+from server.identity.queries import overfull
 from server.migrations import is_current
 from server.notify import open_wakeups
 from server.replication.reproject import compare
 from server.settings import Settings
+from sync.exchange import GRIDS_MAX
 
 SHOWN_MAX = 20
 REDIS_WAIT_S = 2.0
@@ -74,6 +77,17 @@ def _tables_without_geometry(db: Connection) -> list[str]:
     return [str(name) for name in db.execute(statement).scalars()]
 
 
+def holdings_finding(db: Connection, now_ms: int) -> Finding:
+    """Say whether some worker holds more grids than a phone can, because an area grew."""
+    found = overfull(db, now_ms)
+    if not found:
+        return Finding(name="workers", ok=True, detail="every worker's grids fit on a phone")
+    shown = ", ".join(
+        f"account {each['account']} ({each['grids']})" for each in found[:SHOWN_MAX]
+    )
+    return Finding(name="workers", ok=False, detail=f"more than {GRIDS_MAX} grids: {shown}")
+
+
 def derived_finding(db: Connection) -> Finding:
     """Derive every body, digest and projection again and compare."""
     found = list(compare(db))
@@ -103,6 +117,7 @@ async def _store_findings(store: Store, *, reproject: bool) -> list[Finding]:
         return found
     found.append(await store.read(safety_finding))
     found += await store.read(file_findings, timeout_ms=JOB_MS)
+    found.append(await store.read(lambda db: holdings_finding(db, now_ms())))
     if reproject:
         found.append(await store.read(derived_finding, timeout_ms=JOB_MS))
     return found

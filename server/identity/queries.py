@@ -9,6 +9,7 @@ from sqlalchemy import (
     RowMapping,
     Select,
     bindparam,
+    distinct,
     func,
     insert,
     or_,
@@ -22,10 +23,12 @@ from server.db.bulk import insert_new
 from server.db.tables import Account, Area, Assignment, Device, Token
 from server.identity.principal import EVERYWHERE, AreaSpan, DeviceStatus, Principal, Role
 from server.identity.tokens import new_token, token_hash
-from server.problems import AlreadyExists, NotFound
+from server.problems import AlreadyExists, InvalidParameter, NotFound
+from sync.exchange import GRIDS_MAX
 
 DEVICES_MAX = 500
 TOKENS_MAX = 1_000
+LEVEL_GRID = 5
 
 
 _PRINCIPAL: Select[*tuple[Any, ...]] = (
@@ -138,6 +141,7 @@ def create_account(
     Raises:
         NotFound: if no area has this code.
         AlreadyExists: if the login is taken.
+        InvalidParameter: if the area holds more grids than a phone can.
     """
     area = None if area_code is None else area_with_code(db, area_code).id
     if account_with_login(db, login) is not None:
@@ -178,8 +182,56 @@ def account_for_token(
     return str(known["id"])
 
 
+_GRID = Area.__table__.alias("grid")
+_COUNT = func.count(distinct(_GRID.c.id))
+_OVERFULL: Select[*tuple[Any, ...]] = (
+    select(col(Assignment.account_id).label("account"), _COUNT.label("grids"))
+    .join(Area, col(Area.id) == col(Assignment.area_id))
+    .join(_GRID, _GRID.c.lo.between(col(Area.lo), col(Area.hi)))
+    .where(
+        _GRID.c.level == LEVEL_GRID,
+        col(Assignment.valid_from_ms) <= bindparam("now"),
+        or_(
+            col(Assignment.valid_to_ms).is_(None),
+            col(Assignment.valid_to_ms) > bindparam("now"),
+        ),
+    )
+    .group_by(col(Assignment.account_id))
+    .having(_COUNT > GRIDS_MAX)
+    .order_by(col(Assignment.account_id))
+)
+"""Accounts whose assignments cover more grids than a phone can hold."""
+
+
+def overfull(db: Connection, now_ms: int) -> Sequence[RowMapping]:
+    """Return `account` and `grids` of every account that holds more than a phone can."""
+    return db.execute(_OVERFULL, {"now": now_ms}).mappings().all()
+
+
+def refuse_overfull(db: Connection, account: str, now_ms: int) -> None:
+    """Refuse what was just assigned to `account`, if a phone cannot hold it.
+
+    Raises:
+        InvalidParameter: if the assignments valid at `now_ms` cover too many grids.
+    """
+    found = db.execute(
+        _OVERFULL.where(col(Assignment.account_id) == account), {"now": now_ms}
+    ).mappings()
+    held = found.one_or_none()
+    if held is not None:
+        raise InvalidParameter(
+            f"The worker would hold {held['grids']} grids and a phone holds {GRIDS_MAX}:"
+            " choose a smaller area.",
+            parameter="area",
+        )
+
+
 def assign(db: Connection, *, account: str, area: str, now_ms: int) -> str:
-    """Assign `account` to `area` from `now_ms` on and return the assignment's id."""
+    """Assign `account` to `area` from `now_ms` on and return the assignment's id.
+
+    Raises:
+        InvalidParameter: if the account would hold more grids than a phone can.
+    """
     assignment = new_id()
     db.execute(
         insert(Assignment).values(
@@ -190,6 +242,7 @@ def assign(db: Connection, *, account: str, area: str, now_ms: int) -> str:
             valid_to_ms=None,
         )
     )
+    refuse_overfull(db, account, now_ms)
     return assignment
 
 

@@ -12,8 +12,9 @@ from sqlalchemy import Connection
 from server.replication import feed_queries, queries
 from server.replication.queries import BucketHead
 from sync.canonical import EMPTY_DIGEST, feed_item
+from sync.exchange import GRIDS_MAX
 from sync.scope import scope_change
-from sync.wire import BUCKETS_MAX, BucketCursor, Gone, RawPage
+from sync.wire import BucketCursor, Gone, RawPage
 
 CONFIG = "config"
 PAGE_ROWS_MAX = 500
@@ -32,8 +33,12 @@ class Pulled:
 
 
 def allowed_buckets(db: Connection, account: str, now_ms: int) -> list[str]:
-    """Every bucket a worker may hold now, in feed order: configuration, own, then grids."""
-    grids = queries.grids_assigned(db, account, now_ms, limit=BUCKETS_MAX - 2)
+    """Every bucket a worker may hold now, in feed order: configuration, own, then grids.
+
+    Nobody is assigned more than `GRIDS_MAX` grids; if an area grew beyond that, the first ones
+    count, and `jingwei doctor` tells.
+    """
+    grids = queries.grids_assigned(db, account, now_ms, limit=GRIDS_MAX)
     return [CONFIG, f"user:{account}", *(f"grid:{each}" for each in grids)]
 
 
