@@ -2,11 +2,13 @@
 
 import asyncio
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import time
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -259,6 +261,31 @@ def test_serving_makes_a_new_store_and_ends_when_told(tmp_path: Path) -> None:
     finally:
         server.kill()
         server.communicate()
+
+
+def address_said(server: subprocess.Popen[str]) -> str:
+    """The address that a server says it listens on."""
+    assert server.stderr is not None
+    found = (re.search(r"running on (http://[0-9.]+:[0-9]+)", line) for line in server.stderr)
+    return next(each.group(1) for each in found if each is not None)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("more", [(), ("--workers", "2")])
+def test_serving_on_any_free_port_says_which(postgres_url: str, more: tuple[str, ...]) -> None:
+    server = start(postgres_url, 0, *more)
+    try:
+        port = int(address_said(server).rpartition(":")[2])
+        assert port != 0
+        assert ready(port)
+    finally:
+        server.send_signal(signal.SIGTERM)
+        server.communicate(timeout=20)
+
+
+def test_the_version_is_the_one_of_the_package() -> None:
+    shown = CliRunner().invoke(app, ["--version"])
+    assert (shown.exit_code, shown.stdout.strip()) == (0, version("jingwei"))
 
 
 @pytest.mark.slow
