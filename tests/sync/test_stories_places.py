@@ -83,6 +83,16 @@ def test_a_fact_about_a_household_that_was_moved_away_meanwhile_is_taken(backend
     assert (edit.outcome, edit.code) == (Outcome.HELD, Code.NOT_IN_SCOPE)
 
 
+def test_nobody_comes_to_know_a_household_because_its_grid_was_cleared(backend, anna, office):
+    backend.do(office, HOUSEHOLD, "household", set={"grid": None})
+    backend.authority = {}
+    visit = {"household": HOUSEHOLD, "outcome": "done"}
+    answer = backend.do(anna, uid("visit"), "visit", set=visit)
+    assert (answer.outcome, answer.code) == (Outcome.HELD, Code.UNKNOWN_PARENT)
+    edit = backend.do(anna, HOUSEHOLD, "household", set={"door": "b"})
+    assert (edit.outcome, edit.code, edit.rev) == (Outcome.HELD, Code.UNKNOWN_RECORD, 0)
+
+
 def test_a_fact_about_a_task_is_taken_from_whoever_ever_had_it(backend, anna, bo, office):
     backend.do(office, INCIDENT, "incident", set={"class": "leak", "grid": GRID})
     args = {"task": TASK, "assignee": anna.account}
