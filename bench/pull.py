@@ -65,7 +65,12 @@ def page_request(cursor: dict[str, Any] | None, lease: str | None) -> bytes:
 
 
 async def paged(
-    port: int, phones: Sequence[BenchPhone], cursor_of: Any, *, seconds: float
+    port: int,
+    phones: Sequence[BenchPhone],
+    cursor_of: Any,
+    *,
+    seconds: float,
+    leases: dict[str, str],
 ) -> tuple[float, int, int]:
     """Requests a second that each bring a page, with items and bytes of the last answer."""
     done = itertools.count()
@@ -74,7 +79,7 @@ async def paged(
 
     async def worker(phone: BenchPhone) -> None:
         wire = await Wire.open("127.0.0.1", port)
-        lease: str | None = None
+        lease = leases.get(phone.token)
         cursor = cursor_of(phone)
         while perf_counter() < end:
             request = page_request(cursor, lease)
@@ -87,6 +92,7 @@ async def paged(
                 seen["bytes"] = len(answer.body)
             at = answer.body.index(b'"lease":"') + 9
             lease = answer.body[at : answer.body.index(b'"', at)].decode()
+            leases[phone.token] = lease
             next(done)
         await wire.close()
 
@@ -148,7 +154,7 @@ async def static_bytes(body: bytes, phones: Sequence[BenchPhone], *, seconds: fl
     while not running.started:  # noqa: ASYNC110 - uvicorn offers no event
         await asyncio.sleep(0.01)
     port = running.servers[0].sockets[0].getsockname()[1]
-    rate, _, _ = await paged(port, phones, lambda _: None, seconds=seconds)
+    rate, _, _ = await paged(port, phones, lambda _: None, seconds=seconds, leases={})
     running.should_exit = True
     await task
     return rate
@@ -174,10 +180,13 @@ async def measure(where: Database, *, seconds: float) -> dict[str, Any]:
                 "digest": "0" * 16,
             }
 
+        leases: dict[str, str] = {}
         with server(where.url) as port:
-            rate, items, size = await paged(port, phones, recent, seconds=seconds)
+            rate, items, size = await paged(
+                port, phones, recent, seconds=seconds, leases=leases
+            )
             first, first_items, first_size = await paged(
-                port, phones, lambda _: None, seconds=seconds
+                port, phones, lambda _: None, seconds=seconds, leases=leases
             )
         common = await common_way(store, bucket, head.seq - PAGE, seconds=seconds)
         reply = b'{"lease":"x","buckets":[{"put":[]}],"pad":"%s"}' % (b"x" * size)

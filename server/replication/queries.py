@@ -12,7 +12,6 @@ from sqlalchemy import (
     Table,
     Update,
     bindparam,
-    func,
     select,
     update,
 )
@@ -355,9 +354,3 @@ def grid_shapes(db: Connection) -> Sequence[DbRow]:
     return db.execute(
         select(columns.id, columns.code, columns.geom).order_by(columns.code)
     ).all()
-
-
-def record_count(db: Connection, kind: str) -> int:
-    """How many records of a kind are stored."""
-    columns = RECORD.c
-    return int(db.execute(select(func.count()).where(columns.kind == kind)).scalar_one())

@@ -57,7 +57,6 @@ class RecordRow(StoredRow, table=True):
     __tablename__ = "record"
     __table_args__ = (
         Index(None, "bucket", "seq"),
-        Index(None, "kind", "id"),
         check("rev", "rev >= 0"),
         check("seq", "seq >= 0"),
     )

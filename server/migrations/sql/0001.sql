@@ -130,7 +130,6 @@ CREATE TABLE record (
   CONSTRAINT ck_record_seq CHECK (seq >= 0)
 );
 CREATE INDEX ix_record_bucket_seq ON record (bucket, seq);
-CREATE INDEX ix_record_kind_id ON record (kind, id);
 
 CREATE TABLE bucket (
   id TEXT NOT NULL,
