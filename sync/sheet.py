@@ -6,7 +6,6 @@ mutation is decided, so a mutation that fails half-way leaves no trace.
 
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import count
 from typing import Any
 
 from sync.cells import overlay
@@ -186,7 +185,9 @@ class Sheet:
 def _variants(*parts: str | int) -> Iterator[str]:
     """The derived id of `parts`, and after it the ids to take when that one is taken."""
     yield derived_id(*parts)
-    for variant in count(1):
+    variant = 0
+    while True:
+        variant += 1
         yield derived_id(*parts, variant)
 
 
@@ -202,7 +203,9 @@ def possible_ids(taken: Container[str], *parts: str | int) -> Iterator[str]:
     if somebody took them all.
     """
     passed = 0
-    for position, each in enumerate(_variants(*parts)):
+    variants = enumerate(_variants(*parts))
+    while True:
+        position, each = next(variants)
         yield each
         if each in taken:
             passed = position + 1

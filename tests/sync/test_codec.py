@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.codec import decode_record, encode_record
+from sync.cells import Cells, overlay
+from sync.codec import DEVICES_MAX, decode_record, encode_record
 from sync.mutation import Quality
 from sync.record import Cell, Credit, Head, Past, Record, Status
 from sync.state import open_conflicts, state_of
@@ -81,3 +84,33 @@ def test_fields_that_no_longer_exist_are_kept_and_not_shown():
     )
     assert state_of(record) == {"door": "x"}
     assert open_conflicts(record) == ()
+
+
+def read_again(record):
+    text = encode_record(record)
+    return decode_record(record.id, record.kind, record.bucket, record.rev, text)
+
+
+@given(RECORDS, st.dictionaries(NAMES, CELLS, max_size=2))
+def test_a_stored_record_with_changed_cells_is_written_like_one_read_whole(record, changed):
+    stored = read_again(record)
+    assert isinstance(stored.fields, Cells)
+    fields = overlay(stored.fields, changed)
+    assert len(fields) == len(record.fields.keys() | changed.keys())
+    assert dict(fields) == {**record.fields, **changed}
+    again = read_again(replace(stored, fields=fields))
+    assert again == replace(record, fields={**record.fields, **changed})
+
+
+def test_devices_that_are_no_longer_needed_are_forgotten_in_time():
+    fields = {}
+    for number in range(DEVICES_MAX + 1):
+        head = Head(value=number, rev=1, device=f"device {number}", n=1, at_ms=1)
+        fields[f"field {number}"] = Cell(heads=(head,))
+    record = Record(id="r", kind="k", bucket="b", rev=1, fields=fields)
+    stored = read_again(record)
+    last = Head(value="x", rev=2, device="last", n=1, at_ms=2)
+    only = {name: Cell(heads=(last,)) for name in fields}
+    rewritten = read_again(replace(stored, fields=overlay(stored.fields, only)))
+    assert rewritten.fields == only
+    assert rewritten.fields.devices == ["last"]
