@@ -22,10 +22,10 @@ from server.problems import (
 from server.replication import queries
 from server.replication.apply import decide_and_store
 from server.replication.gather import Batch
-from sync.canonical import canonical
 from sync.mutation import EMPTY, Mutation, Position
 from sync.outcome import Outcome
 from sync.push import Author, Settled
+from sync.wire_mutation import sealed
 
 BATCH_MUTATIONS_MAX = 100
 
@@ -83,45 +83,22 @@ def console_row(device_id: str, account: str, now_ms: int) -> dict[str, Any]:
     }
 
 
-def _body(draft: Draft, n: int) -> bytes:
-    """The canonical JSON of a draft, the same shape a phone sends."""
-    body: dict[str, Any] = {
-        "n": n,
-        "record": draft.record,
-        "kind": draft.kind,
-        "base": draft.base,
-    }
-    if draft.act is not None:
-        body |= {"act": draft.act, "args": dict(draft.args)}
-    if draft.set:
-        body["set"] = dict(draft.set)
-    for name, values in (("add", draft.add), ("remove", draft.remove)):
-        if values:
-            body[name] = {key: list(each) for key, each in values.items()}
-    if draft.position is not None:
-        place = draft.position
-        body["position"] = {
-            "lon_e7": place.lon_e7,
-            "lat_e7": place.lat_e7,
-            "datum": place.datum.value,
-            "accuracy_cm": place.accuracy_cm,
-        }
-    return canonical(body)
-
-
 def _mutation(draft: Draft, n: int) -> Mutation:
-    return Mutation(
-        n=n,
-        record=draft.record,
-        kind=draft.kind,
-        base=draft.base,
-        body=_body(draft, n),
-        set=draft.set,
-        add=draft.add,
-        remove=draft.remove,
-        act=draft.act,
-        args=draft.args,
-        position=draft.position,
+    """A draft as a mutation; its body is the canonical JSON that a phone would send."""
+    return sealed(
+        Mutation(
+            n=n,
+            record=draft.record,
+            kind=draft.kind,
+            base=draft.base,
+            body=b"",
+            set=draft.set,
+            add=draft.add,
+            remove=draft.remove,
+            act=draft.act,
+            args=draft.args,
+            position=draft.position,
+        )
     )
 
 
