@@ -86,20 +86,23 @@ class AssignmentSpan:
     hi_ms: int | None
 
 
+_ASSIGNMENTS: Select[*tuple[Any, ...]] = (
+    select(
+        col(Area.id),
+        col(Area.lo),
+        col(Area.hi),
+        col(Assignment.valid_from_ms),
+        col(Assignment.valid_to_ms),
+    )
+    .join(Area, col(Area.id) == col(Assignment.area_id))
+    .where(col(Assignment.account_id) == bindparam("account"))
+    .order_by(col(Assignment.valid_from_ms), col(Area.lo))
+)
+
+
 def assignments_of(db: Connection, account: str) -> tuple[AssignmentSpan, ...]:
     """Return every assignment `account` ever had, oldest first."""
-    rows = db.execute(
-        select(
-            col(Area.id),
-            col(Area.lo),
-            col(Area.hi),
-            col(Assignment.valid_from_ms),
-            col(Assignment.valid_to_ms),
-        )
-        .join(Area, col(Area.id) == col(Assignment.area_id))
-        .where(col(Assignment.account_id) == account)
-        .order_by(col(Assignment.valid_from_ms), col(Area.lo))
-    )
+    rows = db.execute(_ASSIGNMENTS, {"account": account})
     return tuple(
         AssignmentSpan(
             area=AreaSpan(id=row.id, lo=row.lo, hi=row.hi),

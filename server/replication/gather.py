@@ -1,7 +1,7 @@
 """Load what `sync.push.plan_push` needs to know about a batch: records, authority, places.
 
 Records are read without locks, planned on, and only then are the touched buckets locked and the
-revisions compared (`apply.lock_and_check`): every writer of a record holds the lock of the
+revisions compared (`apply.decide_and_store`): every writer of a record holds the lock of the
 bucket it lives in, so equal revisions under the lock mean that the plan still holds.
 """
 
@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from server.identity.queries import assignments_of
 from server.replication import queries
 from server.replication.locating import locate_all
 from server.replication.queries import DbRow
@@ -129,13 +130,13 @@ def authority_of(
     db: Connection, account: str, numbers: Mapping[str, int]
 ) -> dict[str, tuple[Interval, ...]]:
     """When an account's assignments covered each bucket of `numbers`; absent = never."""
-    assignments = queries.assignments_of(db, account)
+    assignments = assignments_of(db, account)
     held: dict[str, tuple[Interval, ...]] = {}
     for bucket, number in numbers.items():
         intervals = tuple(
-            Interval(lo_ms=row.valid_from_ms, hi_ms=row.valid_to_ms)
-            for row in assignments
-            if row.lo <= number <= row.hi
+            Interval(lo_ms=each.lo_ms, hi_ms=each.hi_ms)
+            for each in assignments
+            if each.area.covers(number)
         )
         if intervals:
             held[bucket] = intervals

@@ -152,19 +152,6 @@ def area_numbers(db: Connection, area_ids: Iterable[str]) -> dict[str, int]:
     return {row.id: row.lo for row in db.execute(statement)}
 
 
-_ASSIGNMENTS = (
-    select(AREA.c.lo, AREA.c.hi, ASSIGNMENT.c.valid_from_ms, ASSIGNMENT.c.valid_to_ms)
-    .join(AREA, AREA.c.id == ASSIGNMENT.c.area_id)
-    .where(ASSIGNMENT.c.account_id == bindparam("account"))
-    .order_by(ASSIGNMENT.c.valid_from_ms)
-)
-
-
-def assignments_of(db: Connection, account_id: str) -> Sequence[DbRow]:
-    """`(lo, hi, valid_from_ms, valid_to_ms)` of all an account's assignments, oldest first."""
-    return db.execute(_ASSIGNMENTS, {"account": account_id}).all()
-
-
 _HELD, _GRID_AREA = AREA.alias("held"), AREA.alias("grid")
 _GRIDS_ASSIGNED = (
     select(_GRID_AREA.c.id, _GRID_AREA.c.lo)
