@@ -192,9 +192,8 @@ def _advance(changes: Sequence[Change], heads: Mapping[str, BucketHead]) -> Adva
             _leave(running[before.record.bucket], before.hash)
             if before.record.bucket != bucket:
                 exits.append(_exit_row(each, before, running[before.record.bucket]))
-        if before is not None and before.record.bucket != bucket:
-            # Only a record that came back can have left; a new one never did.
-            entered.setdefault(bucket, []).append(each.record.id)
+                # Only a record that came back can have left; a new one never did.
+                entered.setdefault(bucket, []).append(each.record.id)
         head = running[bucket]
         head[0] += 1
         head[1] = digest_toggle(head[1], each.hash)
