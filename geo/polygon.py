@@ -13,7 +13,6 @@ from geo.errors import GeoError, Position
 
 # Stored coordinates are multiples of 1e-7 degree: about a centimetre.
 SNAP_PER_DEGREE: Final = 10_000_000
-SNAP_DECIMALS: Final = 7
 
 
 def invalidity(geometry: BaseGeometry) -> tuple[str, Position | None] | None:

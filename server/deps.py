@@ -10,7 +10,6 @@ from fastapi import Depends, Request
 from server.clock import now_ms
 from server.db.store import Store
 from server.notify import Wakeups
-from server.settings import Settings
 
 
 async def the_store(request: Request) -> Store:
@@ -21,11 +20,6 @@ async def the_store(request: Request) -> Store:
 async def the_wakeups(request: Request) -> Wakeups:
     """Return the wake-ups of this application."""
     return cast("Wakeups", request.app.state.wakeups)
-
-
-async def the_settings(request: Request) -> Settings:
-    """Return the settings of this application."""
-    return cast("Settings", request.app.state.settings)
 
 
 async def the_time(request: Request) -> int:
@@ -46,6 +40,5 @@ async def the_json(request: Request) -> Any:
 
 StoreDep = Annotated[Store, Depends(the_store)]
 WakeupsDep = Annotated[Wakeups, Depends(the_wakeups)]
-SettingsDep = Annotated[Settings, Depends(the_settings)]
 Now = Annotated[int, Depends(the_time)]
 JsonBody = Annotated[Any, Depends(the_json)]

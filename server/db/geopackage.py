@@ -170,13 +170,6 @@ def add_attributes(db: Connection, table: str) -> None:
     )
 
 
-def stamp_contents(db: Connection) -> None:
-    """Set the time of the last change of all layers to now, as the standard asks."""
-    db.exec_driver_sql(
-        "UPDATE gpkg_contents SET last_change = strftime('%Y-%m-%dT%H:%M:%fZ','now')"
-    )
-
-
 def rtree_name(table: str) -> str:
     """Return the name of a feature table's R-tree."""
     return f"rtree_{table}_{GEOMETRY_COLUMN}"

@@ -8,7 +8,6 @@ from shapely.geometry.base import BaseGeometry
 from server.problems import InvalidParameter
 
 Bounds = tuple[float, float, float, float]
-WORLD: Bounds = (-180.0, -90.0, 180.0, 90.0)
 BBOX_CHARS_MAX = 200
 
 
