@@ -70,6 +70,8 @@ coverage: .venv/.dev
 	$(BIN)/coverage report --include='server/*' --fail-under=95
 
 # --- the environment: stamp files make a second run start at once ---------------------------------
+# A lock names everything, so pip has nothing to resolve (--no-deps). Left to resolve, older versions of pip
+# look past the pin for a requirement with an extra, and fail as soon as a newer release exists.
 
 .venv/.created:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
@@ -82,10 +84,10 @@ coverage: .venv/.dev
 
 .venv/.runtime: .venv/.created requirements.lock pyproject.toml
 	@echo "Installing the pinned dependencies into .venv ..."
-	@$(PIP) --require-hashes --requirement requirements.lock
+	@$(PIP) --require-hashes --no-deps --requirement requirements.lock
 	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .venv/.dev: .venv/.runtime requirements-dev.lock
-	@$(PIP) --require-hashes --requirement requirements-dev.lock
+	@$(PIP) --require-hashes --no-deps --requirement requirements-dev.lock
 	@touch $@
