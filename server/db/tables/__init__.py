@@ -19,6 +19,7 @@ from server.db.tables.replication import (
     Counter,
     MutationRow,
     RecordRow,
+    Snapshot,
 )
 
 METADATA: Final[MetaData] = StoredRow.metadata
@@ -56,6 +57,7 @@ __all__ = [
     "RecordRow",
     "Report",
     "Resident",
+    "Snapshot",
     "StoredRow",
     "Task",
     "Token",
