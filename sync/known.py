@@ -93,7 +93,8 @@ class Known:
     existing record that `sync.push.references` asks for. `authority` says when the author's
     assignments covered each bucket; absent = never. `located` is by n. `faulty` are the n that
     could not be stored as decided: a person must look. `stopped` says that an earlier part of
-    the same request met a gap.
+    the same request met a gap. `group` is the group of the mutation settled last; it needs to
+    be known only if the batch goes on with a mutation that has one.
     """
 
     device: DeviceState
@@ -103,6 +104,7 @@ class Known:
     located: Mapping[int, Located] = field(default_factory=lambda: EMPTY)
     faulty: frozenset[int] = frozenset()
     stopped: bool = False
+    group: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,7 @@ from sync.outcome import Code, Outcome
 from sync.push import Author, DeviceState, Interval, Known, Located, Settled, references
 from sync.record import Record
 from sync.sheet import former_buckets
+from sync.wire_mutation import group_of
 
 _GRID = "grid:"
 _USER = "user:"
@@ -184,8 +185,10 @@ def gather(db: Connection, batch: Batch) -> Gathered:
     """
     device, mutations = batch.device, batch.mutations
     state = device_state(device)
-    repeated = [each.n for each in mutations if each.n <= state.settled_through]
-    rows = queries.settled_rows(db, device.id, repeated) if repeated else ()
+    repeated = {each.n for each in mutations if each.n <= state.settled_through}
+    last = [state.settled_through] if any(each.group is not None for each in mutations) else []
+    wanted = sorted({*repeated, *last})
+    rows = queries.settled_rows(db, device.id, wanted) if wanted else ()
     sound = [each for each in mutations if each.n not in batch.faulty]
     stored, asked = load_records(db, sound, device.id)
     located = locate_all(db, sound)
@@ -197,11 +200,12 @@ def gather(db: Connection, batch: Batch) -> Gathered:
     )
     known = Known(
         device=state,
-        settled={row.n: settled_of(row) for row in rows},
+        settled={row.n: settled_of(row) for row in rows if row.n in repeated},
         records={key: each.record for key, each in stored.items()},
         authority=authority,
         located=located,
         faulty=batch.faulty,
         stopped=batch.stopped,
+        group=next((group_of(row.body) for row in rows if row.n in last), None),
     )
     return Gathered(known=known, stored=stored, asked=asked)

@@ -109,6 +109,7 @@ class Backend:
     devices: dict[str, DeviceState] = field(default_factory=dict)
     answers: dict[tuple[str, int], Settled] = field(default_factory=dict)
     history: list[Entry] = field(default_factory=list)
+    groups: dict[str, str | None] = field(default_factory=dict)
     authority: Mapping[str, Any] = field(default_factory=Everywhere)
     strangers: frozenset[str] = frozenset()
 
@@ -118,6 +119,7 @@ class Backend:
             devices=dict(self.devices),
             answers=dict(self.answers),
             history=list(self.history),
+            groups=dict(self.groups),
             authority=self.authority,
             strangers=self.strangers,
         )
@@ -158,6 +160,7 @@ class Backend:
             records=self.gather(batch),
             authority={} if device.account in self.strangers else self.authority,
             located=located or {},
+            group=self.groups.get(device.id),
         )
         plan = plan_push(
             known,
@@ -195,6 +198,7 @@ class Backend:
     ) -> None:
         by_n = {each.n: each for each in reversed(batch)}
         for settled in plan.settled:
+            self.groups[device.id] = by_n[settled.n].group
             if isinstance(by_n[settled.n], Mutation):
                 self.history.append(
                     Entry(
