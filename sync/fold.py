@@ -88,14 +88,14 @@ def fold(history: Iterable[Entry]) -> dict[str, Record]:
             if entry.outcome in _WAITING:
                 queue.put(entry)
             continue
-        effective = entry
+        effective, said = entry, entry
         if is_ruling(entry.author, entry.mutation):
             waiting = queue.take(ruling_of(entry.mutation))
             if waiting is None or entry.mutation.act == REFUSE:
                 continue
-            effective = _released(waiting, entry)
+            effective, said = _released(waiting, entry), waiting.entry
         records.update(_folded(records, effective))
-        queue.note(effective)
+        queue.note(said)
     return records
 
 

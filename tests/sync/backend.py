@@ -211,7 +211,7 @@ class Backend:
                 ended = self.waiting[ruling.device, ruling.n]
                 self.waiting[ruling.device, ruling.n] = replace(ended, waits=False)
                 if mutation.act == RELEASE:
-                    self._tell(ended.author.device, released(ended.mutation, mutation))
+                    self._tell(ended.author.device, ended.mutation)
         elif settled.outcome in {Outcome.HELD, Outcome.QUARANTINED}:
             self.waiting[author.device, mutation.n] = Held(
                 author=author,

@@ -20,6 +20,7 @@ from server.db.tables.replication import (
     MutationRow,
     RecordRow,
 )
+from server.db.tables.waiting import DeviceActor, HeldRow
 
 METADATA: Final[MetaData] = StoredRow.metadata
 FEATURE_TABLES: Final = {
@@ -45,9 +46,11 @@ __all__ = [
     "Conflict",
     "Counter",
     "Device",
+    "DeviceActor",
     "Dwelling",
     "EventClass",
     "Grid",
+    "HeldRow",
     "Household",
     "Incarnation",
     "Incident",
