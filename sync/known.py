@@ -66,7 +66,8 @@ class DeviceState:
 class Settled:
     """One mutation and what became of it. `field` names what `code` is about, never a value.
 
-    `record` and `kind` are None when a malformed body did not name them readably.
+    `record` and `kind` are None when a malformed body did not name them readably. `became` is
+    what a ruling made of one that waited: an outcome, or `refused`.
     """
 
     n: int
@@ -83,6 +84,7 @@ class Settled:
     base: int
     actor: str | None
     body: bytes
+    became: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

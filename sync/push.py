@@ -1,6 +1,7 @@
 """A device's batch becomes a plan: what to store and what to answer. Pure, and never raises."""
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
@@ -174,22 +175,7 @@ class _Planning:
         if stored.body_hash != body_hash:
             self.flagged = True
             return self._settled(item, _quarantined(Code.REUSED_N), body_hash)
-        return Settled(
-            n=stored.n,
-            record=stored.record,
-            kind=stored.kind,
-            outcome=stored.outcome,
-            code=stored.code,
-            field=stored.field,
-            rev=stored.rev,
-            at_ms=stored.at_ms,
-            quality=stored.quality,
-            body_hash=stored.body_hash,
-            replayed=True,
-            base=stored.base,
-            actor=stored.actor,
-            body=stored.body,
-        )
+        return replace(stored, replayed=True)
 
     def _settle(self, item: Mutation | Malformed, body_hash: str) -> Settled:
         """Decide the next n for good."""

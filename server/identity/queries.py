@@ -349,6 +349,7 @@ def _devices() -> Select[*tuple[Any, ...]]:
             col(Device.last_contact_ms),
             col(Device.app_version),
             col(Device.created_ms),
+            col(Device.lost_at_ms),
             func.coalesce(col(Area.lo), 0).label("area_no"),
         )
         .join(Account, col(Account.id) == col(Device.account_id))
@@ -394,6 +395,8 @@ def insert_device(db: Connection, new: NewDevice, *, now_ms: int) -> None:
     insert_new(db, Device.__table__, [row], ("id",))
 
 
-def set_device_status(db: Connection, *, device: str, status: DeviceStatus) -> None:
-    """Change a device's status."""
-    db.execute(update(Device).where(col(Device.id) == device).values(status=status.value))
+def revoke(db: Connection, *, device: str, lost_at_ms: int | None) -> None:
+    """Revoke a device; a time of loss replaces an earlier one, none leaves it."""
+    lost = col(Device.lost_at_ms) if lost_at_ms is None else lost_at_ms
+    revoked = update(Device).where(col(Device.id) == device)
+    db.execute(revoked.values(status=DeviceStatus.REVOKED.value, lost_at_ms=lost))

@@ -173,6 +173,7 @@ def settled_of(row: DbRow) -> Settled:
         base=row.base,
         actor=row.actor,
         body=row.body,
+        became="refused" if row.refused else row.became,
     )
 
 

@@ -34,15 +34,24 @@ def settle(db: Connection, batch: Batch) -> Plan:
     for takes up what is left, and a person can always release it.
     """
     plan, arrived = decide_and_store(db, batch)
+    _release_arrived(db, arrived, batch.received_ms)
+    return plan
+
+
+def release_waiting(db: Connection, rows: Iterable[DbRow], *, why: Why, now_ms: int) -> None:
+    """Release rows of the queue, and what waited for the records that this makes."""
+    _release_arrived(db, _release_rows(db, rows, why=why, now_ms=now_ms), now_ms)
+
+
+def _release_arrived(db: Connection, arrived: frozenset[str], now_ms: int) -> None:
     rounds = 0
     while arrived and rounds < ROUNDS_MAX:
         rounds += 1
         rows = waiting_queries.arrived_rows(db, limit=ARRIVED_MAX)
-        arrived = release_rows(db, rows, why=Why.ARRIVED, now_ms=batch.received_ms)
-    return plan
+        arrived = _release_rows(db, rows, why=Why.ARRIVED, now_ms=now_ms)
 
 
-def release_rows(
+def _release_rows(
     db: Connection, rows: Iterable[DbRow], *, why: Why, now_ms: int
 ) -> frozenset[str]:
     """Release rows of the queue in the name of their authors, a device at a time, by n.
@@ -52,14 +61,21 @@ def release_rows(
     arrived: set[str] = set()
     for _, group in groupby(rows, key=lambda row: row.device_id):
         own = list(group)
-        try:
-            with db.begin_nested():
-                arrived |= _release(db, own, why=why, now_ms=now_ms)
-        except Exception as error:
-            if not is_about_content(error):
-                raise
-            log_fault(error, "work that had waited for a record")
+        for start in range(0, len(own), ARRIVED_MAX):
+            some = own[start : start + ARRIVED_MAX]
+            arrived |= _guarded(db, some, why=why, now_ms=now_ms)
     return frozenset(arrived)
+
+
+def _guarded(db: Connection, rows: Sequence[DbRow], *, why: Why, now_ms: int) -> frozenset[str]:
+    try:
+        with db.begin_nested():
+            return _release(db, rows, why=why, now_ms=now_ms)
+    except Exception as error:
+        if not is_about_content(error):
+            raise
+        log_fault(error, "work that had waited")
+        return frozenset()
 
 
 def _release(db: Connection, rows: Sequence[DbRow], *, why: Why, now_ms: int) -> frozenset[str]:
