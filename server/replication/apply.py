@@ -143,7 +143,7 @@ def _store(
     parts = [queries.mutations_added([_mutation_row(batch, each) for each in plan.settled])]
     if changes:
         numbers = area_no_of(db, {each.record.bucket for each in changes}, gathered.stored)
-        advance = _advance(changes, heads)
+        advance = _advance(changes, heads, now_ms=batch.received_ms)
         _forget_exits(db, advance.entered, heads)
         parts += [
             queries.buckets_replaced(_bucket_rows(heads, advance.running)),
@@ -206,7 +206,9 @@ class Advance:
     entered: Mapping[str, list[str]]
 
 
-def _advance(changes: Sequence[Change], heads: Mapping[str, BucketHead]) -> Advance:
+def _advance(
+    changes: Sequence[Change], heads: Mapping[str, BucketHead], *, now_ms: int
+) -> Advance:
     """Give every visible change the next seq of its bucket; note what left a bucket.
 
     Digest and count are kept with the seq, under the same lock.
@@ -225,7 +227,8 @@ def _advance(changes: Sequence[Change], heads: Mapping[str, BucketHead]) -> Adva
         if before is not None:
             _leave(running[before.record.bucket], before.hash)
             if before.record.bucket != bucket:
-                exits.append(_exit_row(each, before, running[before.record.bucket]))
+                left = _exit_row(each, before, running[before.record.bucket])
+                exits.append({**left, "left_ms": now_ms})
                 # Only a record that came back can have left; a new one never did.
                 entered.setdefault(bucket, []).append(each.record.id)
         head = running[bucket]

@@ -57,6 +57,7 @@ class BucketHead:
     digest: str
     count: int
     tombstone_floor: int
+    first_epoch: int = 1
 
 
 def _locking(dialect: str, statement: Select[Any]) -> Select[Any]:
@@ -274,7 +275,7 @@ def buckets_replaced(rows: Rows) -> Upsert:
 
 def exits_noted(rows: Rows) -> Upsert:
     """Note records that left a bucket, one row per bucket and record."""
-    changed = ("seq", "why", "to_bucket")
+    changed = ("seq", "why", "to_bucket", "left_ms")
     return Upsert(table=BUCKET_EXIT, rows=rows, key=("bucket", "record_id"), update=changed)
 
 

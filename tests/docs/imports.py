@@ -14,6 +14,7 @@ ROOMS = {
         "cli",
         "doctor",
         "health",
+        "maintain",
         "openapi",
         "reference",
         "serve",

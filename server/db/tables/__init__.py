@@ -19,6 +19,7 @@ from server.db.tables.replication import (
     Counter,
     MutationRow,
     RecordRow,
+    Snapshot,
 )
 from server.db.tables.waiting import DeviceActor, HeldRow
 
@@ -59,6 +60,7 @@ __all__ = [
     "RecordRow",
     "Report",
     "Resident",
+    "Snapshot",
     "StoredRow",
     "Task",
     "Token",
