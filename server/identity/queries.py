@@ -120,8 +120,7 @@ def area_with_code(db: Connection, code: str) -> AreaSpan:
         NotFound: if there is none.
     """
     statement = select(col(Area.id), col(Area.lo), col(Area.hi)).where(col(Area.code) == code)
-    row = db.execute(statement).one_or_none()
-    if row is None:
+    if (row := db.execute(statement).one_or_none()) is None:
         raise NotFound("No area has this code.")
     return AreaSpan(id=row.id, lo=row.lo, hi=row.hi)
 
@@ -217,9 +216,8 @@ def refuse_overfull(db: Connection, account: str, now_ms: int) -> None:
     Raises:
         InvalidParameter: if the assignments valid at `now_ms` cover too many grids.
     """
-    found = db.execute(
-        _OVERFULL.where(col(Assignment.account_id) == account), {"now": now_ms}
-    ).mappings()
+    only = _OVERFULL.where(col(Assignment.account_id) == account)
+    found = db.execute(only, {"now": now_ms}).mappings()
     held = found.one_or_none()
     if held is not None:
         raise InvalidParameter(
@@ -398,5 +396,5 @@ def insert_device(db: Connection, new: NewDevice, *, now_ms: int) -> None:
 def revoke(db: Connection, *, device: str, lost_at_ms: int | None) -> None:
     """Revoke a device; a time of loss replaces an earlier one, none leaves it."""
     lost = col(Device.lost_at_ms) if lost_at_ms is None else lost_at_ms
-    revoked = update(Device).where(col(Device.id) == device)
-    db.execute(revoked.values(status=DeviceStatus.REVOKED.value, lost_at_ms=lost))
+    row = update(Device).where(col(Device.id) == device)
+    db.execute(row.values(status=DeviceStatus.REVOKED.value, lost_at_ms=lost))

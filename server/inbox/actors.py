@@ -11,7 +11,7 @@ from server.inbox.schemas import ActorAccepted, ActorList, ActorView
 from server.problems import BodyError, Forbidden, InvalidBody, NotFound, TransitionRefused
 from server.replication.actor_queries import ACTORS_MAX, accept_actor, actors_of, end_actor
 from server.replication.settle import release_waiting
-from server.replication.waiting_queries import of_actor
+from server.replication.waiting_queries import of_actor, open_of_actor
 from sync.fields import is_id
 from sync.release import Why
 
@@ -53,11 +53,12 @@ def accept(db: Connection, asking: Asking, device: str, named: str | None) -> Ac
         reason = f"a phone has at most {ACTORS_MAX} workers"
         raise InvalidBody(errors=[BodyError(pointer="/account", reason=reason)])
     accept_actor(db, device, worker.id, by=principal.account, now_ms=asking.now_ms)
+    waited = open_of_actor(db, device, worker.id)
     rows = of_actor(db, device, worker.id, limit=RELEASED_MAX)
     release_waiting(db, rows, why=Why.ACTOR, now_ms=asking.now_ms)
-    left = len(of_actor(db, device, worker.id, limit=RELEASED_MAX))
+    left = open_of_actor(db, device, worker.id)
     view = next(each for each in actor_list(db, device).items if each.account == worker.id)
-    return ActorAccepted(**view.model_dump(), released=len(rows) - left, waiting=left)
+    return ActorAccepted(**view.model_dump(), released=waited - left, waiting=left)
 
 
 def _the_worker(

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import CompoundSelect, Connection, literal, select
+from sqlalchemy import CompoundSelect, Connection, func, literal, select
 
 from server.db import tables
 from server.db.bulk import Upsert, among, among_listed, listed
@@ -149,6 +149,15 @@ def of_actor(db: Connection, device: str, account: str, *, limit: int) -> Sequen
         .limit(limit)
     )
     return db.execute(statement).all()
+
+
+def open_of_actor(db: Connection, device: str, account: str) -> int:
+    """How much of an actor's work on a device waits, for whatever reason."""
+    held = HELD.c
+    statement = select(func.count()).where(
+        held.device_id == device, held.actor == account, held.status == "open"
+    )
+    return int(db.execute(statement).scalar_one())
 
 
 def waiting_replaced(rows: Rows) -> Upsert:

@@ -26,6 +26,7 @@ ROOMS = {
         "consolewrites",
         "grids",
         "households",
+        "inbox",
         "layers",
         "web",
     ),
