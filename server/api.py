@@ -8,6 +8,7 @@ or not.
 from fastapi import APIRouter
 
 from server.areas.endpoints import router as areas
+from server.assignments.endpoints import router as assignments
 from server.casework.endpoints import router as casework
 from server.casework.step_endpoints import router as casework_steps
 from server.conflicts.endpoints import router as conflicts
@@ -29,6 +30,7 @@ OPEN: tuple[APIRouter, ...] = (
 )
 ROUTERS: tuple[APIRouter, ...] = (
     identity,
+    assignments,
     replication,
     areas,
     grids,

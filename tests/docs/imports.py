@@ -21,6 +21,7 @@ ROOMS = {
     ),
     "features": (
         "areas",
+        "assignments",
         "casework",
         "conflicts",
         "consolewrites",

@@ -1,4 +1,4 @@
-"""Two workers on one phone: accepted by consent or by a dispatcher, and judged by themselves."""
+"""Two workers on one phone: accepted by consent or by a dispatcher; each judged alone."""
 
 from typing import Any
 
