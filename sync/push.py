@@ -1,27 +1,36 @@
 """A device's batch becomes a plan: what to store and what to answer. Pure, and never raises."""
 
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from hashlib import sha256
-from typing import Any
 
 from sync.clock import correct, offset_of
 from sync.decide import decide
-from sync.fields import Ref, is_id
+from sync.fields import is_id
 from sync.groups import FAILS, GROUP_MAX, Run, is_fact, runs
-from sync.ids import derived_id
-from sync.kinds import KINDS
-from sync.known import Author, DeviceState, Interval, Known, Located, Plan, Settled
-from sync.lifecycle import INCIDENT, acts_of
+from sync.known import (
+    Acting,
+    Author,
+    DeviceState,
+    Held,
+    Interval,
+    Known,
+    Located,
+    Plan,
+    Settled,
+)
 from sync.mutation import ClockReading, Malformed, Mutation, Quality
 from sync.outcome import Code, Outcome
 from sync.record import Record
-from sync.sheet import Deed, Sheet, Verdict, possible_ids
-from sync.state import live_value
+from sync.references import references
+from sync.release import is_ruling, rule_on
+from sync.sheet import Deed, Sheet, Verdict
 
 __all__ = [
+    "Acting",
     "Author",
     "DeviceState",
+    "Held",
     "Interval",
     "Known",
     "Located",
@@ -30,61 +39,6 @@ __all__ = [
     "plan_push",
     "references",
 ]
-
-_NO_RECORD = frozenset({"area", "user"})
-_REFS = {
-    kind.name: tuple(
-        name
-        for name, each in kind.fields.items()
-        if isinstance(each.type, Ref) and each.type.kind not in _NO_RECORD
-    )
-    for kind in KINDS.values()
-}
-
-
-def references(
-    mutations: Iterable[Mutation], records: Mapping[str, Record], *, device: str = ""
-) -> frozenset[str]:
-    """Return the ids of the records that deciding a batch may need and `records` does not hold.
-
-    They may exist or not. What is needed can depend on what is found, so a caller asks again
-    with the records it found until nothing new is asked for. With the `device` of the batch the
-    places of its claims are asked for too, which anybody could have taken.
-    """
-    batch = tuple(mutations)
-    taken = records.keys() | {each.record for each in batch}
-    needed = {
-        each
-        for mutation in batch
-        for each in (*_needed(mutation, records), *_made(mutation, taken, device))
-        if is_id(each)
-    }
-    return frozenset(needed - records.keys())
-
-
-def _needed(mutation: Mutation, records: Mapping[str, Record]) -> Iterator[Any]:
-    yield mutation.record
-    for name in _REFS.get(mutation.kind, ()):
-        yield mutation.set.get(name)
-    if mutation.act is None:
-        return
-    yield mutation.args.get("task")
-    record = records.get(mutation.record)
-    if record is None or record.status is None:
-        return
-    yield live_value(record, "task" if record.kind == INCIDENT else "incident")
-    act = acts_of(record.kind).get(mutation.act)
-    credit = None if act is None else record.status.reached.get(act.claims or "")
-    if credit is not None:
-        yield derived_id(credit.device, credit.n, "claim")
-
-
-def _made(mutation: Mutation, taken: Container[str], device: str) -> Iterator[str]:
-    """The ids that a mutation's consequences may get, so that none is given twice."""
-    if mutation.kind == "report":
-        yield from possible_ids(taken, mutation.record, INCIDENT)
-    if mutation.act is not None and device:
-        yield from possible_ids(taken, device, mutation.n, "claim")
 
 
 def plan_push(
@@ -246,22 +200,7 @@ class _Planning:
         if stored.body_hash != body_hash:
             self.flagged = True
             return self._settled(item, _quarantined(Code.REUSED_N), body_hash)
-        return Settled(
-            n=stored.n,
-            record=stored.record,
-            kind=stored.kind,
-            outcome=stored.outcome,
-            code=stored.code,
-            field=stored.field,
-            rev=stored.rev,
-            at_ms=stored.at_ms,
-            quality=stored.quality,
-            body_hash=stored.body_hash,
-            replayed=True,
-            base=stored.base,
-            actor=stored.actor,
-            body=stored.body,
-        )
+        return replace(stored, replayed=True)
 
     def _settle(self, item: Mutation | Malformed, body_hash: str) -> Settled:
         """Decide the next n for good."""
@@ -301,14 +240,14 @@ class _Planning:
             return _quarantined(Code.STALE_LEASE if device.flagged else Code.REUSED_N)
         if self.failed is not None:
             return self._in_failed_group(self.failed, mutation, at_ms, quality)
-        return self._decided(mutation, at_ms, quality)
+        return self._taken(mutation, at_ms, quality)
 
     def _in_failed_group(
         self, failed: "_Failed", mutation: Mutation, at_ms: int, quality: Quality
     ) -> Verdict:
         """A fact is decided by itself; whoever made the group fail is told why; others wait."""
         if is_fact(mutation):
-            verdict = self._decided(mutation, at_ms, quality)
+            verdict = self._taken(mutation, at_ms, quality)
             if verdict.outcome not in FAILS:
                 return verdict
         culprit = failed.culprit
@@ -321,23 +260,44 @@ class _Planning:
             )
         return Verdict(outcome=Outcome.HELD, code=failed.code, rev=0)
 
-    def _decided(self, mutation: Mutation, at_ms: int, quality: Quality) -> Verdict:
+    def _taken(self, mutation: Mutation, at_ms: int, quality: Quality) -> Verdict:
+        """Decide a mutation and lay what it changes over the records."""
+        try:
+            verdict, changed = self._decided(mutation, at_ms, quality)
+        except Exception:  # noqa: BLE001 - one bad mutation must not stop a worker's queue
+            return Verdict(outcome=Outcome.HELD, code=Code.SERVER_FAULT, rev=0)
+        self.records.update(changed)
+        self.writes.update(changed)
+        return verdict
+
+    def _decided(
+        self, mutation: Mutation, at_ms: int, quality: Quality
+    ) -> tuple[Verdict, Mapping[str, Record]]:
+        known = self.known
+        located = known.located.get(mutation.n)
+        if is_ruling(self.author, mutation):
+            return rule_on(self.records, mutation, known.held.get(mutation.n), located)
+        author, authority = self._author_of(mutation, at_ms)
         deed = Deed(
-            author=self.author,
+            author=author,
             mutation=mutation,
             at_ms=at_ms,
             quality=quality,
-            located=self.known.located.get(mutation.n),
-            authority=self.known.authority,
+            located=located,
+            authority=authority,
         )
         sheet = Sheet(self.records)
-        try:
-            verdict = decide(sheet, deed)
-        except Exception:  # noqa: BLE001 - one bad mutation must not stop a worker's queue
-            return Verdict(outcome=Outcome.HELD, code=Code.SERVER_FAULT, rev=0)
-        self.records.update(sheet.changed)
-        self.writes.update(sheet.changed)
-        return verdict
+        verdict = decide(sheet, deed)
+        return verdict, sheet.changed
+
+    def _author_of(
+        self, mutation: Mutation, at_ms: int
+    ) -> tuple[Author, Mapping[str, tuple[Interval, ...]]]:
+        """Whose work a mutation is: the signed-in account's, or that of an accepted actor."""
+        actor = None if mutation.actor is None else self.known.actors.get(mutation.actor)
+        if actor is None or (actor.until_ms is not None and at_ms >= actor.until_ms):
+            return self.author, self.known.authority
+        return actor.author, actor.authority
 
     def _settled(
         self,
