@@ -7,6 +7,7 @@ or not.
 
 from fastapi import APIRouter
 
+from server.archive.endpoints import router as archive
 from server.areas.endpoints import router as areas
 from server.assignments.endpoints import router as assignments
 from server.casework.endpoints import router as casework
@@ -41,4 +42,5 @@ ROUTERS: tuple[APIRouter, ...] = (
     inbox,
     actors,
     layers,
+    archive,
 )

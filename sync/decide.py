@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from sync.check import check
-from sync.claims import claim_task
+from sync.claims import claim_task, keep_act
 from sync.decisions import decide_act
 from sync.facts import (
     bucket_of_new,
@@ -15,13 +15,13 @@ from sync.facts import (
     parent_of,
 )
 from sync.kinds import KINDS, Home, Kind
-from sync.lifecycle import INCIDENT, RESOLVE, TASK, acts_of, begin
+from sync.lifecycle import ARCHIVE, INCIDENT, RESOLVE, RESTORE, TASK, acts_of, begin
 from sync.merge import ELEMENT, Rule, Stamp, accept, contested_values, shown
 from sync.mutation import EMPTY, Mutation
 from sync.outcome import Code, Outcome
 from sync.record import Cell, Record
-from sync.sheet import Deed, Sheet, Verdict, met_nobody
-from sync.state import live_value, rules_of
+from sync.sheet import Deed, Sheet, Verdict, is_over, met_nobody
+from sync.state import is_archived, live_value, rules_of
 
 _REPORT = "report"
 _REQUIRED: Final = {
@@ -97,11 +97,30 @@ def _speaks_anyway(record: Record, mutation: Mutation) -> bool:
 def _act(sheet: Sheet, record: Record, deed: Deed, name: str) -> Verdict:
     if name == RESOLVE:
         return _resolve(sheet, record, deed)
+    if name in {ARCHIVE, RESTORE}:
+        return _shelve(sheet, record, deed, archived=name == ARCHIVE)
     if record.status is None:
         return _recorded(Code.WRONG_STATE, record.rev)
     if acts_of(record.kind)[name].claims is None:
         return decide_act(sheet, record, record.status, deed)
     return claim_task(sheet, record, record.status, deed)
+
+
+def _shelve(sheet: Sheet, record: Record, deed: Deed, *, archived: bool) -> Verdict:
+    """Put a record away or bring it back; that it is away is a value like any other.
+
+    It meets edits of the record in no field, so it does not matter which comes first. What is
+    still being worked on is not put away.
+    """
+    if archived and record.status is not None and not is_over(record):
+        return _recorded(Code.WRONG_STATE, record.rev)
+    rule = rules_of(record.kind)["archived"]
+    stamp = deed.stamp(rev=record.rev + 1, base=deed.mutation.base)
+    cell = accept(record.fields.get("archived"), archived or None, stamp, rule)
+    if cell is None:
+        return Verdict(outcome=Outcome.UNCHANGED, rev=record.rev)
+    keep_act(sheet, record, deed, counted=True, result=deed.mutation.args["text"])
+    return _merged(sheet, record, deed, cells={"archived": cell})
 
 
 def _resolve(sheet: Sheet, record: Record, deed: Deed) -> Verdict:
@@ -197,8 +216,10 @@ def _merged(
         return Verdict(outcome=Outcome.APPLIED, rev=after.rev)
     if _looks_the_same(record, cells, sets, rules):
         return Verdict(outcome=Outcome.UNCHANGED, rev=after.rev)
-    alone = met_nobody(record, base, deed.author.device)
-    return Verdict(outcome=Outcome.APPLIED if alone else Outcome.MERGED, rev=after.rev)
+    if met_nobody(record, base, deed.author.device):
+        return Verdict(outcome=Outcome.APPLIED, rev=after.rev)
+    code = Code.ARCHIVED if is_archived(after) else None
+    return Verdict(outcome=Outcome.MERGED, code=code, rev=after.rev)
 
 
 def _joined(

@@ -99,6 +99,7 @@ _PLACE = (
     Field(name="accuracy_cm", type=Integer(0, 100_000_000), derived=True),
     Field(name="datum", type=Choice(("wgs84", "cgcs2000", "gcj02", "bd09")), derived=True),
 )
+_ARCHIVED = Field(name="archived", type=Flag(), derived=True, phone=False)
 _BOTH = (Writer.PHONE, Writer.CONSOLE)
 
 GRID = _kind(
@@ -139,6 +140,7 @@ DWELLING = _kind(
         Field(name="lon_e7", type=LON_E7, required=True),
         Field(name="lat_e7", type=LAT_E7, required=True),
         Field(name="grid", type=Ref("grid"), required=True),
+        _ARCHIVED,
     ),
 )
 HOUSEHOLD = _kind(
@@ -165,6 +167,7 @@ HOUSEHOLD = _kind(
         Field(
             name="last_verified_ms", type=TIME_MS, policy=Policy.MAX, data_class=DataClass.P1
         ),
+        _ARCHIVED,
     ),
     sets={"languages": Text(20)},
     parents=("dwelling",),
@@ -185,6 +188,7 @@ RESIDENT = _kind(
             policy=Policy.REVIEW,
             data_class=DataClass.P1,
         ),
+        _ARCHIVED,
     ),
     parents=("household",),
 )
@@ -204,6 +208,7 @@ REPORT = _kind(
         Field(name="observed_at_ms", type=TIME_MS, derived=True),
         Field(name="reporter", type=Ref("user"), derived=True),
         Field(name="certain", type=Flag(), derived=True),
+        _ARCHIVED,
     ),
     sets={"media": Media()},
     create_only=True,
@@ -224,6 +229,7 @@ INCIDENT = _kind(
         Field(name="due_at_ms", type=TIME_MS, policy=Policy.SERVER_WINS),
         Field(name="observed_at_ms", type=TIME_MS, derived=True),
         Field(name="rework", type=Integer(0, 1_000), derived=True),
+        _ARCHIVED,
     ),
 )
 TASK = _kind(
@@ -239,6 +245,7 @@ TASK = _kind(
         Field(name="due_at_ms", type=TIME_MS, policy=Policy.SERVER_WINS, derived=True),
         *_PLACE[:2],
         Field(name="result", type=Text(2_000), derived=True),
+        _ARCHIVED,
     ),
     parents=("incident",),
 )
@@ -258,6 +265,7 @@ VISIT = _kind(
         Field(name="text", type=Text(2_000), data_class=DataClass.P1),
         Field(name="visited_at_ms", type=TIME_MS, derived=True, data_class=DataClass.P1),
         Field(name="visitor", type=Ref("user"), derived=True),
+        _ARCHIVED,
     ),
     parents=("household",),
     create_only=True,
@@ -272,6 +280,7 @@ NOTE = _kind(
         Field(name="text", type=Text(2_000), required=True, data_class=DataClass.P1),
         Field(name="author", type=Ref("user"), derived=True),
         Field(name="written_at_ms", type=TIME_MS, derived=True),
+        _ARCHIVED,
     ),
     parents=("parent",),
     create_only=True,

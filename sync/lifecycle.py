@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from sync.fields import Choice, FieldType, Media, Ref, Text
-from sync.kinds import SET_ELEMENTS_MAX, TIME_MS
+from sync.kinds import KINDS, SET_ELEMENTS_MAX, TIME_MS
 from sync.mutation import EMPTY
 from sync.outcome import Code
 from sync.record import Credit, Status
@@ -20,6 +20,8 @@ from sync.record import Credit, Status
 INCIDENT = "incident"
 TASK = "task"
 RESOLVE = "resolve"
+ARCHIVE = "archive"
+RESTORE = "restore"
 
 RANKS: Final[Mapping[str, Mapping[str, int]]] = MappingProxyType(
     {
@@ -173,16 +175,23 @@ _INCIDENT_ACTS: Mapping[str, Act] = {
         args=_TEXT,
     ),
 }
+_SHELVING = Act(args=_TEXT, required=frozenset({"text"}))
+_OF_ALL: Mapping[str, Act] = {RESOLVE: _RESOLVE}
+_OF_ARCHIVED: Mapping[str, Act] = {ARCHIVE: _SHELVING, RESTORE: _SHELVING}
+_LIFE: Mapping[str, Mapping[str, Act]] = {TASK: _TASK_ACTS, INCIDENT: _INCIDENT_ACTS}
 _ACTS: Mapping[str, Mapping[str, Act]] = {
-    TASK: {**_TASK_ACTS, RESOLVE: _RESOLVE},
-    INCIDENT: {**_INCIDENT_ACTS, RESOLVE: _RESOLVE},
+    kind.name: {
+        **_LIFE.get(kind.name, EMPTY),
+        **_OF_ALL,
+        **(_OF_ARCHIVED if "archived" in kind.fields else EMPTY),
+    }
+    for kind in KINDS.values()
 }
-_ONLY_RESOLVE: Mapping[str, Act] = {RESOLVE: _RESOLVE}
 
 
 def acts_of(kind: str) -> Mapping[str, Act]:
     """Return the acts that records of a kind know, by name."""
-    return _ACTS.get(kind, _ONLY_RESOLVE)
+    return _ACTS.get(kind, _OF_ALL)
 
 
 def _order(credit: Credit) -> tuple[int, str, int]:

@@ -57,6 +57,8 @@ class Code(StrEnum):
     NOT_ASSIGNED = "not-assigned"
     WRONG_STATE = "wrong-state"
     OWN_WORK = "own-work"
+    # merged: into a record that nobody shows any more
+    ARCHIVED = "archived"
     # conflict
     VALUES_DIFFER = "values-differ"
     # quarantined: identity doubtful, body kept

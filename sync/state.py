@@ -100,6 +100,11 @@ def _is_present(heads: tuple[Head, ...]) -> bool:
     return any(head.value for head in heads)
 
 
+def is_archived(record: Record) -> bool:
+    """Say whether a person put a record away: it is history, and no phone holds it."""
+    return "archived" in record.fields and live_value(record, "archived") is True
+
+
 def live_value(record: Record, field: str) -> Any:
     """Return the value shown of a field, None when it was never set or is cleared."""
     written = _plain(record.fields, field)

@@ -341,6 +341,18 @@ def groups(cast: Cast) -> None:
     town.call("What comes later is too late, but for the note.", anna, third, fourth)
 
 
+def put_away(cast: Cast) -> None:
+    """A record that the office put away takes what still arrives and is not brought back."""
+    anna, office, say = cast.anna, cast.office, cast.say
+    gone = {"act": "archive", "args": {"text": "The house was pulled down."}}
+    say("The office puts it away.", office, HOUSEHOLD, "household", base=1, **gone)
+    say("She had not heard of it.", anna, HOUSEHOLD, "household", base=1, set={"door": "7"})
+    visit = {"household": HOUSEHOLD, "outcome": "moved"}
+    say("A fact about it is taken.", anna, FRESH, "visit", set=visit)
+    back = {"act": "restore", "args": {"text": "It was the house beside it."}}
+    say("Brought back, it shows what she said.", office, HOUSEHOLD, "household", base=3, **back)
+
+
 STORIES: tuple[Callable[[Cast], None], ...] = (
     invalid_things,
     held_things,
@@ -349,6 +361,7 @@ STORIES: tuple[Callable[[Cast], None], ...] = (
     claims,
     identity,
     groups,
+    put_away,
 )
 
 

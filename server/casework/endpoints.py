@@ -90,6 +90,7 @@ async def list_reports(
         "grid_id": parameters.grid,
         "incident_id": parameters.incident,
         "class_code": parameters.class_,
+        "archived": parameters.archived,
     }
     rows = await store.read(
         lambda db: queries.reports_in(
@@ -147,6 +148,7 @@ async def list_incidents(
         "grid_id": parameters.grid,
         "state": parameters.state,
         "class_code": parameters.class_,
+        "archived": parameters.archived,
     }
     rows = await store.read(
         lambda db: queries.incidents_in(
@@ -215,6 +217,7 @@ async def list_tasks(
         "state": parameters.state,
         "incident_id": parameters.incident,
         "assignee_id": parameters.assignee,
+        "archived": parameters.archived,
     }
     rows = await store.read(
         lambda db: queries.tasks_in(

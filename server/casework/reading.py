@@ -88,6 +88,7 @@ def _incident_fields(row: CaseRow) -> dict[str, Any]:
         "due_at_ms": row.due_at_ms,
         "observed_at_ms": row.observed_at_ms,
         "rework": row.rework or 0,
+        "archived": row.archived,
         "created_ms": row.created_ms,
         "updated_ms": row.updated_ms,
         **_place(row),

@@ -51,6 +51,7 @@ class ReportParameters(PageParameters):
     grid: IdText | None = None
     incident: IdText | None = None
     class_: ClassCode | None = Field(None, alias="class")
+    archived: bool = Field(default=False, description="True: only what was put away.")
 
 
 class IncidentParameters(PageParameters):
@@ -66,6 +67,7 @@ class IncidentParameters(PageParameters):
     datetime: str | None = Field(
         None, max_length=DATETIME_CHARS_MAX, description=f"When observed. {DESCRIPTION}"
     )
+    archived: bool = Field(default=False, description="True: only what was put away.")
 
 
 class TaskParameters(PageParameters):
@@ -76,6 +78,7 @@ class TaskParameters(PageParameters):
     state: TaskState | None = None
     incident: IdText | None = None
     assignee: IdText | None = Field(None, description="Id of an account.")
+    archived: bool = Field(default=False, description="True: only what was put away.")
 
 
 class PositionBody(Body):
@@ -251,6 +254,7 @@ class IncidentBody(BaseModel):
     due_at_ms: int | None
     observed_at_ms: int | None
     rework: int
+    archived: bool
     created_ms: int
     updated_ms: int
 

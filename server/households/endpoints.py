@@ -63,7 +63,11 @@ async def list_dwellings(
 ) -> Page[DwellingPlace]:
     """List the dwellings you may see, where households can live, in the order of their ids."""
     key = decode_cursor(parameters.cursor, str)
-    named = {"grid_id": parameters.grid, "code": parameters.code}
+    named = {
+        "grid_id": parameters.grid,
+        "code": parameters.code,
+        "archived": parameters.archived,
+    }
     rows = await store.read(
         lambda db: queries.dwellings_in(
             db,
@@ -87,7 +91,11 @@ async def list_households(
 ) -> Page[HouseholdBody]:
     """List the households you may see, in the order of their ids."""
     key = decode_cursor(parameters.cursor, str)
-    named = {"grid_id": parameters.grid, "status": parameters.status}
+    named = {
+        "grid_id": parameters.grid,
+        "status": parameters.status,
+        "archived": parameters.archived,
+    }
     rows = await store.read(
         lambda db: queries.households_in(
             db,

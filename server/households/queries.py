@@ -88,9 +88,11 @@ def visits_in(
     after: tuple[int, str] | None,
     limit: int,
 ) -> Sequence[RegistryRow]:
-    """Visits to one household, the newest arrival first."""
+    """Visits to one household that were not put away, the newest arrival first."""
     statement = select(*_visit).where(
-        within(_visit.area_no, scope), _visit.household_id == household_id
+        within(_visit.area_no, scope),
+        _visit.household_id == household_id,
+        ~_visit.archived,
     )
     if after is not None:
         arrived_ms, visit_id = after

@@ -49,6 +49,7 @@ def household_fields(row: RegistryRow) -> dict[str, Any]:
         "visit_preference": row.visit_preference,
         "last_verified_ms": row.last_verified_ms,
         "languages": json.loads(row.languages),
+        "archived": row.archived,
         "updated_ms": row.updated_ms,
     }
 
@@ -115,7 +116,9 @@ def whole_household(db: Connection, scope: Scope, household_id: str) -> Househol
         NotFound: if there is none in scope.
     """
     row = the_household(db, scope, household_id)
-    residents = queries.residents_in(db, scope, equal={"household_id": household_id})
+    residents = queries.residents_in(
+        db, scope, equal={"household_id": household_id, "archived": False}
+    )
     return HouseholdWithResidents(
         **household_fields(row),
         residents=[resident_body(each) for each in residents],

@@ -42,6 +42,7 @@ class HouseholdParameters(PageParameters):
     )
     grid: IdText | None = Field(None, description="Id of a grid.")
     status: HouseholdStatus | None = None
+    archived: bool = Field(default=False, description="True: only what was put away.")
 
 
 class HouseholdFields(Body):
@@ -120,6 +121,7 @@ class DwellingParameters(PageParameters):
     )
     grid: IdText | None = Field(None, description="Id of a grid.")
     code: str | None = Field(None, max_length=40, description="Exact code.")
+    archived: bool = Field(default=False, description="True: only what was put away.")
 
 
 class DwellingPlace(DwellingBody):
@@ -144,6 +146,7 @@ class HouseholdBody(BaseModel):
     visit_preference: str | None
     last_verified_ms: int | None
     languages: list[str]
+    archived: bool
     updated_ms: int
 
 

@@ -41,7 +41,9 @@ def layer_rows(
     table = _TABLES[layer.id]
     fields = [table.c[each.source].label(f"field_{n}") for n, each in enumerate(layer.fields)]
     wkb = as_wkb(db.dialect.name, table).label("wkb")
-    statement = select(table.c.fid, wkb, *fields).where(within(table.c.area_no, scope))
+    statement = select(table.c.fid, wkb, *fields).where(
+        within(table.c.area_no, scope), ~table.c.archived
+    )
     if selection.bounds is not None:
         shape = shape_of(selection.bounds)
         statement = statement.where(intersects(db.dialect.name, table, shape))

@@ -15,38 +15,17 @@ from server.db.bulk import Upsert
 from server.db.store import RetryTransaction, touch
 from server.replication import queries, waiting_queries
 from server.replication.contests import Closer, Contested, save_contests
-from server.replication.gather import Batch, Gathered, Stored, area_no_of, gather
+from server.replication.feeds import Change, advanced, bucket_rows
+from server.replication.gather import Batch, Gathered, area_no_of, gather
 from server.replication.projections import PROJECTIONS, project
 from server.replication.queries import BucketHead
 from server.replication.waiting import Desk, queue_changes
-from sync.canonical import digest_toggle, record_body, record_hash
+from sync.canonical import record_body, record_hash
 from sync.codec import encode_record
 from sync.push import Plan, Settled, plan_push
-from sync.record import Record
-from sync.state import state_of
+from sync.state import is_archived, state_of
 
 _PLANS_MAX = 4
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """One record before and after, with the bytes a phone will get."""
-
-    record: Record
-    before: Stored | None
-    state: Mapping[str, Any]
-    body: bytes
-    hash: str
-
-    @property
-    def visible(self) -> bool:
-        """Whether a phone could tell the difference, so that it belongs in the feed."""
-        before = self.before
-        return (
-            before is None
-            or before.hash != self.hash
-            or before.record.bucket != self.record.bucket
-        )
 
 
 def decide_and_store(db: Connection, batch: Batch) -> tuple[Plan, frozenset[str]]:
@@ -143,10 +122,10 @@ def _store(
     parts = [queries.mutations_added([_mutation_row(batch, each) for each in plan.settled])]
     if changes:
         numbers = area_no_of(db, {each.record.bucket for each in changes}, gathered.stored)
-        advance = _advance(changes, heads, now_ms=batch.received_ms)
+        advance = advanced(changes, heads, now_ms=batch.received_ms)
         _forget_exits(db, advance.entered, heads)
         parts += [
-            queries.buckets_replaced(_bucket_rows(heads, advance.running)),
+            queries.buckets_replaced(bucket_rows(heads, advance.running)),
             queries.exits_noted(advance.exits),
             _records(db, changes, numbers, advance.seqs),
             *_projections(changes, numbers, batch.received_ms),
@@ -190,85 +169,6 @@ def save_contact(db: Connection, device_id: str, values: Mapping[str, Any]) -> N
     """Store what changed about a device, if anything did."""
     if values:
         queries.save_device(db, device_id, values)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Advance:
-    """How the feeds of the locked buckets go on.
-
-    `running` holds seq, digest and count of each bucket afterwards, `seqs` the seq of each
-    record, `exits` what left a bucket, `entered` what came back into one.
-    """
-
-    running: Mapping[str, list[Any]]
-    seqs: Mapping[str, int]
-    exits: Sequence[Mapping[str, Any]]
-    entered: Mapping[str, list[str]]
-
-
-def _advance(
-    changes: Sequence[Change], heads: Mapping[str, BucketHead], *, now_ms: int
-) -> Advance:
-    """Give every visible change the next seq of its bucket; note what left a bucket.
-
-    Digest and count are kept with the seq, under the same lock.
-    """
-    running: dict[str, list[Any]] = {
-        key: [head.seq, head.digest, head.count] for key, head in heads.items()
-    }
-    seqs: dict[str, int] = {}
-    exits: list[dict[str, Any]] = []
-    entered: dict[str, list[str]] = {}
-    for each in changes:
-        before, bucket = each.before, each.record.bucket
-        if not each.visible:
-            seqs[each.record.id] = before.seq if before is not None else 0
-            continue
-        if before is not None:
-            _leave(running[before.record.bucket], before.hash)
-            if before.record.bucket != bucket:
-                left = _exit_row(each, before, running[before.record.bucket])
-                exits.append({**left, "left_ms": now_ms})
-                # Only a record that came back can have left; a new one never did.
-                entered.setdefault(bucket, []).append(each.record.id)
-        head = running[bucket]
-        head[0] += 1
-        head[1] = digest_toggle(head[1], each.hash)
-        head[2] += 1
-        seqs[each.record.id] = head[0]
-    return Advance(running=running, seqs=seqs, exits=exits, entered=entered)
-
-
-def _leave(head: list[Any], left_hash: str) -> None:
-    head[1] = digest_toggle(head[1], left_hash)
-    head[2] -= 1
-
-
-def _exit_row(change: Change, before: Stored, head: list[Any]) -> dict[str, Any]:
-    head[0] += 1
-    return {
-        "bucket": before.record.bucket,
-        "record_id": change.record.id,
-        "seq": head[0],
-        "why": "moved",
-        "to_bucket": change.record.bucket,
-    }
-
-
-def _bucket_rows(
-    heads: Mapping[str, BucketHead], running: Mapping[str, list[Any]]
-) -> list[dict[str, Any]]:
-    return [
-        {
-            "id": key,
-            "epoch": head.epoch,
-            "seq": running[key][0],
-            "digest": running[key][1],
-            "count": running[key][2],
-            "tombstone_floor": head.tombstone_floor,
-        }
-        for key, head in sorted(heads.items())
-    ]
 
 
 def _forget_exits(
@@ -320,6 +220,7 @@ def projection_row(change: Change, area_no: int, now_ms: int) -> dict[str, Any]:
         "area_no": area_no,
         "created_ms": now_ms,
         "updated_ms": now_ms,
+        "archived": is_archived(record),
         **project(record.kind, change.state),
     }
 

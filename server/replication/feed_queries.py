@@ -45,9 +45,11 @@ def feed_rows(db: Connection, bucket: str, after_seq: int, *, limit: int) -> Seq
 
 
 def manifest_rows(db: Connection, bucket: str) -> Sequence[DbRow]:
-    """`(id, hash)` of every record in the bucket, by id."""
+    """`(id, hash)` of every record in the bucket, by id; what was put away is not in it."""
     columns = RECORD.c
-    statement = select(columns.id, columns.hash).where(columns.bucket == bucket)
+    statement = select(columns.id, columns.hash).where(
+        columns.bucket == bucket, columns.seq > 0
+    )
     return db.execute(statement.order_by(columns.id)).all()
 
 
@@ -59,7 +61,9 @@ def bodies_in(
     statement = (
         select(columns.hash, columns.body)
         .where(
-            among(db, columns.id, list(record_ids)), among(db, columns.bucket, list(buckets))
+            among(db, columns.id, list(record_ids)),
+            among(db, columns.bucket, list(buckets)),
+            columns.seq > 0,
         )
         .order_by(columns.id)
     )

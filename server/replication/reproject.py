@@ -16,7 +16,7 @@ from server.replication.projections import PROJECTIONS, project
 from server.replication.queries import DbRow
 from sync.canonical import EMPTY_DIGEST, digest_toggle, record_body, record_hash
 from sync.codec import decode_record
-from sync.state import state_of
+from sync.state import is_archived, state_of
 
 CHUNK_ROWS = 500
 
@@ -46,7 +46,8 @@ def compare(db: Connection) -> Iterator[Difference]:
         derived: list[_Derived] = []
         for row in rows:
             digest, count = digests.get(row.bucket, (EMPTY_DIGEST, 0))
-            digests[row.bucket] = (digest_toggle(digest, row.hash), count + 1)
+            if row.seq > 0:
+                digests[row.bucket] = (digest_toggle(digest, row.hash), count + 1)
             try:
                 derived.append(_derive(row))
             except (AttributeError, LookupError, TypeError, ValueError):
@@ -65,7 +66,8 @@ def _derive(row: DbRow) -> _Derived:
     return _Derived(
         row=row,
         body=record_body(row.id, row.kind, row.rev, state),
-        columns=project(row.kind, state) | {"rev": row.rev, "area_no": row.area_no},
+        columns=project(row.kind, state)
+        | {"rev": row.rev, "area_no": row.area_no, "archived": is_archived(record)},
     )
 
 

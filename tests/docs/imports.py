@@ -20,6 +20,7 @@ ROOMS = {
         "serve",
     ),
     "features": (
+        "archive",
         "areas",
         "assignments",
         "casework",

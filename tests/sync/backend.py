@@ -30,7 +30,7 @@ from sync.push import (
 )
 from sync.record import Record
 from sync.release import RELEASE, Ruling, Why, is_ruling, released, ruling_args, ruling_of
-from sync.state import open_conflicts, state_of
+from sync.state import is_archived, open_conflicts, state_of
 
 HOUR = 3_600_000
 START = 1_790_000_000_000
@@ -322,6 +322,7 @@ def view(records: Mapping[str, Record]) -> dict[str, Any]:
         each.id: (
             each.kind,
             each.bucket,
+            is_archived(each),
             state_of(each),
             {
                 conflict.field: (

@@ -24,6 +24,7 @@ from tests.sync.backend import (
 
 PHONES = ("anna", "bo", "chen")
 STRANGER = "dora"
+OFFICES = ("office", "another office")
 INCIDENT, TASK = uid("incident"), uid("task")
 PHONE_VALUES = {
     "contact_phone": st.none() | st.sampled_from(["1", "2", "3"]),
@@ -84,6 +85,12 @@ def changes(draw: st.DrawFn, values: dict[str, Any]) -> dict[str, Any]:
 def step(draw: st.DrawFn, device: Device, bases: dict[str, int], at_ms: int) -> Step:
     """One more mutation of a device that saw each record at one of its revisions."""
     what = draw(st.sampled_from(["edit", "edit", "claim", "report", "visit", "note", "own"]))
+    if device.console and draw(st.booleans()):
+        said = {"act": draw(st.sampled_from(["archive", "restore"])), "args": {"text": "why"}}
+        base = bases[HOUSEHOLD]
+        return Step(
+            device, device.mutation(HOUSEHOLD, "household", at_ms=at_ms, base=base, **said)
+        )
     fresh = uid("made", device.name, device.n)
     if what == "claim":
         said = {"act": draw(st.sampled_from(CLAIMS)), "args": {"result": f"by {device.name}"}}
@@ -119,7 +126,7 @@ def histories(draw: st.DrawFn, *, steps_max: int = 8) -> list[Step]:
     """What several devices did, each in its own order, having seen revisions of a busy town."""
     seen = {record.id: record.rev for record in busy_town().records().values()}
     devices = [Device(name) for name in (*PHONES, STRANGER)]
-    devices.append(Device("office", console=True))
+    devices += [Device(name, console=True) for name in OFFICES]
     bases = {device.name: {TASK: 1, HOUSEHOLD: 1} for device in devices}
     history = []
     hours = {device.name: 1 for device in devices}

@@ -28,6 +28,7 @@ class Projection(StoredRow):
     rev: int = big()
     grid_id: str | None = ident(null=True)
     area_no: int = big()
+    archived: bool = flag()
     created_ms: int = big()
     updated_ms: int = big()
 

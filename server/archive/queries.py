@@ -1,0 +1,18 @@
+"""Where a record stands, whatever its kind."""
+
+from typing import Any
+
+from sqlalchemy import Connection, Row, select
+
+from server.areas.scope import Scope, within
+from server.db.tables import RecordRow
+
+_record = RecordRow.__table__.c
+
+
+def record_in(db: Connection, scope: Scope, record_id: str) -> Row[*tuple[Any, ...]] | None:
+    """`(id, kind, bucket, rev, truth)` of one record in scope, or None."""
+    statement = select(
+        _record.id, _record.kind, _record.bucket, _record.rev, _record.truth
+    ).where(within(_record.area_no, scope), _record.id == record_id)
+    return db.execute(statement).one_or_none()
