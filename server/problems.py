@@ -214,6 +214,16 @@ class NeedsPerson(Problem):
     title, title_zh = "A person has to decide", "需要人工处理"
 
 
+class TooManyDependants(Problem):
+    """More belongs to what would be moved than one request may move along.
+
+    Nothing was written. Move fewer records at once, or move what belongs to them first.
+    """
+
+    slug, status = "too-many-dependants", HTTPStatus.CONFLICT
+    title, title_zh = "Too much would have to follow", "关联记录过多"
+
+
 class PreconditionFailed(Problem):
     """Somebody changed it after you read it.
 

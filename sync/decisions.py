@@ -88,7 +88,7 @@ def decide_act(sheet: Sheet, record: Record, status: Status, deed: Deed) -> Verd
         return Verdict(outcome=Outcome.UNCHANGED, rev=record.rev)
     text = mutation.args.get("text")
     if text is not None:
-        keep_act(sheet, record, deed, counted=True, result=text)
+        keep_act(sheet, after, deed, counted=True, result=text)
     alone = met_nobody(record, mutation.base, deed.author.device)
     return Verdict(outcome=Outcome.APPLIED if alone else Outcome.MERGED, rev=after.rev)
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from sync.decide import decide
+from sync.dependants import Family
 from sync.known import Author, Located
 from sync.mutation import Mutation, Quality
 from sync.outcome import Code, Outcome
@@ -82,6 +83,7 @@ def fold(history: Iterable[Entry]) -> dict[str, Record]:
     What waits for a person is remembered until a ruling cites it, and takes effect there.
     """
     records: dict[str, Record] = {}
+    family = Family(records)
     queue = _Queue()
     for entry in history:
         if entry.outcome in _WITHOUT_EFFECT:
@@ -94,7 +96,9 @@ def fold(history: Iterable[Entry]) -> dict[str, Record]:
             if waiting is None or entry.mutation.act == REFUSE:
                 continue
             effective, said = _released(waiting, entry), waiting.entry
-        records.update(_folded(records, effective))
+        changed = _folded(records, family, effective)
+        records.update(changed)
+        family.note(changed.values())
         queue.note(said)
     return records
 
@@ -111,8 +115,10 @@ def _released(waiting: _Waiting, ruling: Entry) -> Entry:
     )
 
 
-def _folded(records: Mapping[str, Record], entry: Entry) -> Mapping[str, Record]:
-    sheet = Sheet(records)
+def _folded(
+    records: Mapping[str, Record], family: Family, entry: Entry
+) -> Mapping[str, Record]:
+    sheet = Sheet(records, family)
     decide(
         sheet,
         Deed(

@@ -6,6 +6,7 @@ from hashlib import sha256
 
 from sync.clock import correct, offset_of
 from sync.decide import decide
+from sync.dependants import Family
 from sync.fields import is_id
 from sync.groups import FAILS, GROUP_MAX, Run, is_fact, runs
 from sync.known import (
@@ -109,6 +110,7 @@ class _Planning:
         self.received_ms = received_ms
         self.offset_ms = device.offset_ms if send is None else offset_of(send, received_ms)
         self.records = dict(known.records)
+        self.family = Family(self.records)
         self.writes: dict[str, Record] = {}
         self.settled: dict[int, Settled] = {}
         self.through = device.settled_through
@@ -173,6 +175,7 @@ class _Planning:
 
     def _take_back(self, mark: "_Mark") -> None:
         self.records, self.writes = dict(mark.records), dict(mark.writes)
+        self.family = Family(self.records)
         self.settled = dict(mark.settled)
         self.through, self.floor_ms = mark.through, mark.floor_ms
         self.flagged, self.stopped = mark.flagged, mark.stopped
@@ -267,6 +270,7 @@ class _Planning:
         except Exception:  # noqa: BLE001 - one bad mutation must not stop a worker's queue
             return Verdict(outcome=Outcome.HELD, code=Code.SERVER_FAULT, rev=0)
         self.records.update(changed)
+        self.family.note(changed.values())
         self.writes.update(changed)
         return verdict
 
@@ -286,7 +290,7 @@ class _Planning:
             located=located,
             authority=authority,
         )
-        sheet = Sheet(self.records)
+        sheet = Sheet(self.records, self.family)
         verdict = decide(sheet, deed)
         return verdict, sheet.changed
 

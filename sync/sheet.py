@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sync.cells import overlay
+from sync.dependants import Family
 from sync.fields import Ref
 from sync.ids import derived_id
 from sync.kinds import KINDS
@@ -113,11 +114,12 @@ class Verdict:
 class Sheet:
     """Records as one mutation sees and changes them."""
 
-    __slots__ = ("changed", "known")
+    __slots__ = ("changed", "family", "known")
 
-    def __init__(self, known: Mapping[str, Record]) -> None:
+    def __init__(self, known: Mapping[str, Record], family: Family | None = None) -> None:
         self.known = known
         self.changed: dict[str, Record] = {}
+        self.family = Family(known) if family is None else family
 
     def get(self, record_id: str | None) -> Record | None:
         """Return a record as it is now, None if there is none."""
@@ -155,7 +157,8 @@ class Sheet:
         """Write the next revision of a record; call it once for each record and mutation.
 
         `values` are written by rule: with knowledge of everything that is there. `cells` are
-        already merged.
+        already merged. What belongs to the record and lives in its bucket follows it into
+        another `bucket`.
         """
         rev = record.rev + 1
         merged = dict(cells)
@@ -179,7 +182,17 @@ class Sheet:
             run_from=record.run_from if record.run_device == device else record.rev,
         )
         self.changed[record.id] = revised
+        if revised.bucket != record.bucket:
+            self._bring_along(record, revised.bucket, deed)
         return revised
+
+    def _bring_along(self, leader: Record, bucket: str, deed: Deed) -> None:
+        """Let what belongs to a record follow it, and what belongs to that in its turn."""
+        values = {"grid": bucket[len(_GRID) :]} if bucket.startswith(_GRID) else EMPTY
+        for record_id in self.family.below(leader.id):
+            record = self.get(record_id)
+            if record is not None and record.bucket == leader.bucket:
+                self.revise(record, deed, values=values, bucket=bucket)
 
 
 def _variants(*parts: str | int) -> Iterator[str]:

@@ -15,6 +15,7 @@ from server.db.bulk import Upsert
 from server.db.store import RetryTransaction, touch
 from server.replication import queries, waiting_queries
 from server.replication.contests import Closer, Contested, save_contests
+from server.replication.dependants import ids_below
 from server.replication.feeds import Change, advanced, bucket_rows
 from server.replication.gather import Batch, Gathered, area_no_of, gather
 from server.replication.projections import PROJECTIONS, project
@@ -88,7 +89,9 @@ def _check(db: Connection, gathered: Gathered, plan: Plan) -> Checked:
     ids = sorted(gathered.asked | plan.writes.keys())
     read = {key: (each.record.rev, each.record.bucket) for key, each in gathered.stored.items()}
     revs, waited_for = waiting_queries.revs_and_awaited(db, ids)
-    return Checked(unchanged=revs == read, awaited=waited_for)
+    # Who adds to a record holds the lock of its bucket, which is ours by now.
+    followed = not gathered.leaders or ids_below(db, gathered.leaders) == gathered.followers
+    return Checked(unchanged=followed and revs == read, awaited=waited_for)
 
 
 def _changes(plan: Plan, gathered: Gathered) -> list[Change]:

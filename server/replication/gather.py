@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from server.identity.queries import assignments_of
 from server.replication import queries
 from server.replication.actor_queries import actor_rows
+from server.replication.dependants import ids_below, moved_by
 from server.replication.locating import locate_all
 from server.replication.queries import DbRow
 from server.replication.waiting import Cited, cited_by, held_of
@@ -70,12 +71,17 @@ class Batch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gathered:
-    """What the plan is made from, and the rows and area numbers the store step needs again."""
+    """What the plan is made from, and the rows and area numbers the store step needs again.
+
+    `leaders` are the records that may move, `followers` all that belonged to them when asked.
+    """
 
     known: Known
     stored: Mapping[str, Stored]
     asked: frozenset[str]
     cited: Cited = field(default_factory=Cited)
+    leaders: Sequence[str] = ()
+    followers: frozenset[str] = frozenset()
 
 
 def load_records(
@@ -92,13 +98,35 @@ def load_records(
     asked: set[str] = set()
     while wanted := references(mutations, records, device=device) - asked:
         asked |= wanted
-        for row in queries.record_rows(db, sorted(wanted)):
-            record = decode_record(row.id, row.kind, row.bucket, row.rev, row.truth)
-            stored[row.id] = Stored(
-                record=record, seq=row.seq, hash=row.hash, area_no=row.area_no
-            )
-            records[row.id] = record
+        found = _stored(db, wanted)
+        stored |= found
+        records |= {key: each.record for key, each in found.items()}
     return stored, frozenset(asked)
+
+
+def _stored(db: Connection, record_ids: Iterable[str]) -> dict[str, Stored]:
+    return {
+        row.id: Stored(
+            record=decode_record(row.id, row.kind, row.bucket, row.rev, row.truth),
+            seq=row.seq,
+            hash=row.hash,
+            area_no=row.area_no,
+        )
+        for row in queries.record_rows(db, sorted(record_ids))
+    }
+
+
+def _followers(
+    db: Connection,
+    author: Author,
+    mutations: Sequence[Mutation | Malformed],
+    stored: Mapping[str, Stored],
+) -> tuple[tuple[str, ...], frozenset[str]]:
+    """The stored records that a console may move, and the ids of all that belongs to them."""
+    if not author.console:
+        return (), frozenset()
+    leaders = tuple(each for each in moved_by(mutations) if each in stored)
+    return leaders, ids_below(db, leaders) if leaders else frozenset()
 
 
 def area_no_of(
@@ -206,6 +234,9 @@ def gather(db: Connection, batch: Batch) -> Gathered:
     cited = cited_by(db, batch.author, sound)
     subjects = [*sound, *cited.let_go.values()]
     stored, asked = load_records(db, subjects, cited.device or device.id)
+    leaders, followers = _followers(db, batch.author, sound, stored)
+    if followers - asked:
+        stored |= _stored(db, followers - asked)
     located = locate_all(db, [*sound, *cited.placed()])
     buckets = _possible_buckets(subjects, stored, located)
     numbers: dict[str, int] = {}
@@ -229,7 +260,14 @@ def gather(db: Connection, batch: Batch) -> Gathered:
         actors=_actors(db, batch.author, sound, numbers),
         held=held_of(db, cited, {each: authority_of(db, each, numbers) for each in owners}),
     )
-    return Gathered(known=known, stored=stored, asked=asked, cited=cited)
+    return Gathered(
+        known=known,
+        stored=stored,
+        asked=asked | followers,
+        cited=cited,
+        leaders=leaders,
+        followers=followers,
+    )
 
 
 def _actors(

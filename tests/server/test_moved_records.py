@@ -5,8 +5,11 @@ import pytest
 
 from server.clock import new_id
 from server.db.store import Store
+from server.problems import TooManyDependants
+from server.replication import dependants
+from server.replication.reproject import compare
 from server.replication.submit import Draft
-from tests.server.phones import RawPhone, outcomes
+from tests.server.phones import RawPhone, held, outcomes
 from tests.world import World, done
 
 pytestmark = [pytest.mark.anyio, pytest.mark.db]
@@ -29,3 +32,43 @@ async def test_a_visit_to_a_household_that_was_moved_away_is_taken(
     )
     assert outcomes(reply) == {3: "held"}
     assert reply["outcomes"][0]["code"] == "not-in-scope"
+
+
+async def test_a_household_takes_along_what_belongs_to_it(
+    client: httpx.AsyncClient, store: Store, world: World
+) -> None:
+    home, there = world.households["G1"], f"grid:{world.grids['G3']}"
+    ann = await RawPhone.enrol(client, world.tokens["ann"])
+    cat = await RawPhone.enrol(client, world.tokens["cat"])
+    await cat.sync()
+    resident, visit, note = new_id(), new_id(), new_id()
+    made = [
+        ann.change(resident, "resident", 0, set={"household": home, "name": "Wu"}),
+        ann.change(visit, "visit", 0, set={"household": home, "outcome": "done"}),
+        ann.change(note, "note", 0, set={"parent": resident, "text": "seen"}),
+    ]
+    assert outcomes(await ann.sync(made)) == {}
+    away = Draft(record=home, kind="household", base=1, set={"grid": world.grids["G3"]})
+    await store.write(lambda db: done(db, world.importer, [away]))
+    everything = {home, resident, visit, note}
+    gone = [each for page in (await ann.sync())["buckets"] for each in page["gone"]]
+    assert {each["record"] for each in gone} == everything
+    assert {(each["why"], each["to"]) for each in gone} == {("moved", there)}
+    reply = await cat.sync()
+    assert held(reply).keys() == everything
+    assert not any(each["reset"] for each in reply["buckets"])
+    assert await store.read(lambda db: list(compare(db))) == []
+
+
+async def test_more_than_may_follow_moves_nothing(
+    client: httpx.AsyncClient, store: Store, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = world.households["G1"]
+    monkeypatch.setattr(dependants, "DEPENDANTS_MAX", 2)
+    ann = await RawPhone.enrol(client, world.tokens["ann"])
+    said = {"parent": home, "text": "seen"}
+    await ann.sync([ann.change(new_id(), "note", 0, set=said) for _ in range(3)])
+    away = Draft(record=home, kind="household", base=1, set={"grid": world.grids["G3"]})
+    with pytest.raises(TooManyDependants):
+        await store.write(lambda db: done(db, world.importer, [away]))
+    assert all(not page["gone"] for page in (await ann.sync())["buckets"])

@@ -226,6 +226,8 @@ class ModelServer:
 
     def _referenced(self, batch: Iterable[Mutation | Malformed]) -> dict[str, Record]:
         mutations = [each for each in batch if isinstance(each, Mutation)]
+        if any("grid" in each.set or each.act is not None for each in mutations):
+            return dict(self.records)  # what belongs to a record follows it
         found: dict[str, Record] = {}
         asked: set[str] = set()
         while wanted := references(mutations, found) - asked:

@@ -141,6 +141,8 @@ class Backend:
 
     def gather(self, batch: Iterable[Any]) -> dict[str, Record]:
         mutations = [each for each in batch if isinstance(each, Mutation)]
+        if any("grid" in each.set or each.act is not None for each in mutations):
+            return self.records()
         found: dict[str, Record] = {}
         asked: set[str] = set()
         while wanted := references(mutations, found) - asked:

@@ -14,6 +14,7 @@ from tests.sync.backend import (
     GRID,
     HOUR,
     HOUSEHOLD,
+    OTHER_GRID,
     START,
     Backend,
     Device,
@@ -82,15 +83,21 @@ def changes(draw: st.DrawFn, values: dict[str, Any]) -> dict[str, Any]:
     return said
 
 
+def of_an_office(draw: st.DrawFn, device: Device, base: int, at_ms: int) -> Step:
+    """A household is put away, brought back, or moved to another grid."""
+    act = draw(st.sampled_from([None, "archive", "restore"]))
+    said: dict[str, Any] = {"act": act, "args": {"text": "why"}}
+    if act is None:
+        said = {"set": {"grid": draw(st.sampled_from([GRID, OTHER_GRID]))}}
+    made = device.mutation(HOUSEHOLD, "household", at_ms=at_ms, base=base, **said)
+    return Step(device, made)
+
+
 def step(draw: st.DrawFn, device: Device, bases: dict[str, int], at_ms: int) -> Step:
     """One more mutation of a device that saw each record at one of its revisions."""
     what = draw(st.sampled_from(["edit", "edit", "claim", "report", "visit", "note", "own"]))
     if device.console and draw(st.booleans()):
-        said = {"act": draw(st.sampled_from(["archive", "restore"])), "args": {"text": "why"}}
-        base = bases[HOUSEHOLD]
-        return Step(
-            device, device.mutation(HOUSEHOLD, "household", at_ms=at_ms, base=base, **said)
-        )
+        return of_an_office(draw, device, bases[HOUSEHOLD], at_ms)
     fresh = uid("made", device.name, device.n)
     if what == "claim":
         said = {"act": draw(st.sampled_from(CLAIMS)), "args": {"result": f"by {device.name}"}}

@@ -1,0 +1,50 @@
+"""Load what belongs to the records that a console's batch may move, so that it can follow.
+
+Only consoles move records, so a phone's push asks nothing here.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import Connection
+
+from server.problems import TooManyDependants
+from server.replication import dependant_queries
+from sync.lifecycle import RESOLVE
+from sync.mutation import Malformed, Mutation
+
+DEPENDANTS_MAX = 5_000
+DEPTH_MAX = 8
+
+
+def moved_by(batch: Iterable[Mutation | Malformed]) -> list[str]:
+    """The records that a console's mutations may move to another bucket, by id."""
+    return sorted(
+        {each.record for each in batch if isinstance(each, Mutation) and _moves(each)}
+    )
+
+
+def _moves(mutation: Mutation) -> bool:
+    if mutation.act is None:
+        return mutation.base > 0 and "grid" in mutation.set
+    return mutation.act == "assign" or (
+        mutation.act == RESOLVE and mutation.args.get("field") == "grid"
+    )
+
+
+def ids_below(db: Connection, leaders: Sequence[str]) -> frozenset[str]:
+    """The ids of everything that belongs to `leaders`, directly or through others.
+
+    Raises:
+        TooManyDependants: if that is more than `DEPENDANTS_MAX`, or deeper than `DEPTH_MAX`.
+    """
+    found: set[str] = set()
+    level = set(leaders)
+    for _ in range(DEPTH_MAX):
+        below = dependant_queries.ids_under(db, sorted(level), limit=DEPENDANTS_MAX + 1)
+        level = below - found
+        found |= level
+        if len(found) > DEPENDANTS_MAX:
+            raise TooManyDependants
+        if not level:
+            return frozenset(found)
+    raise TooManyDependants
