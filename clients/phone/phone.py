@@ -95,8 +95,9 @@ class Phone:
         set: Mapping[str, Any] = EMPTY,  # noqa: A002 - the protocol's word
         add: Mapping[str, Sequence[str]] = EMPTY,
         position: Position | None = None,
+        group: str | None = None,
     ) -> str:
-        """Make a record and return its id."""
+        """Make a record and return its id; neighbours of one `group` are decided together."""
         record = new_id(self._clock, self._chance)
         self._write(
             Work(
@@ -108,6 +109,7 @@ class Phone:
                 add=add,
                 position=position,
                 creates=True,
+                group=group,
             )
         )
         return record
@@ -119,6 +121,7 @@ class Phone:
         set: Mapping[str, Any] = EMPTY,  # noqa: A002 - the protocol's word
         add: Mapping[str, Sequence[str]] = EMPTY,
         remove: Mapping[str, Sequence[str]] = EMPTY,
+        group: str | None = None,
     ) -> int:
         """Change fields of a record the phone shows and return the mutation's n.
 
@@ -135,6 +138,7 @@ class Phone:
                 set=set,
                 add=add,
                 remove=remove,
+                group=group,
             )
         )
 
@@ -145,6 +149,7 @@ class Phone:
         args: Mapping[str, Any] = EMPTY,
         *,
         position: Position | None = None,
+        group: str | None = None,
     ) -> int:
         """Claim or decide something about a record the phone shows; return the mutation's n.
 
@@ -161,6 +166,7 @@ class Phone:
                 act=act,
                 args=args,
                 position=position,
+                group=group,
             )
         )
 
