@@ -18,6 +18,7 @@ from server.identity.endpoints import router as identity
 from server.layers.endpoints import router as layers
 from server.reference import router as reference
 from server.replication.endpoints import router as replication
+from server.replication.snapshot_endpoints import router as snapshots
 from server.web.endpoints import router as web
 
 OPEN: tuple[APIRouter, ...] = (
@@ -28,6 +29,7 @@ OPEN: tuple[APIRouter, ...] = (
 ROUTERS: tuple[APIRouter, ...] = (
     identity,
     replication,
+    snapshots,
     areas,
     grids,
     households,
