@@ -233,7 +233,8 @@ async def test_snapshots_are_dropped_when_a_record_leaves(
 async def test_a_file_made_while_a_record_leaves_is_not_stored(
     store: Store, world: World, bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    loop, pack, moves = asyncio.get_running_loop(), snapshots._packed, []
+    loop, pack = asyncio.get_running_loop(), snapshots._packed
+    moves: list[str] = []
 
     def packed_late(content: bytes, coding: str) -> bytes:
         if not moves:
