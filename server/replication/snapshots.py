@@ -82,15 +82,22 @@ async def make(store: Store, bucket: str, coding: str, *, now_ms: int) -> Key | 
     Safe to do twice at once: the same key has the same bytes.
     """
     for _ in range(_MADE_ATTEMPTS):
-        head, bodies = await store.read(lambda db: _content(db, bucket))
-        if head is None:
+        row = await pack(store, bucket, coding, now_ms=now_ms)
+        if row is None:
             return None
-        key = Key(bucket=bucket, epoch=head.epoch, seq=head.seq, coding=coding)
-        packed = await asyncio.to_thread(_packed, _content_bytes(head, bodies), coding)
-        row = _row(key, packed, now_ms)
-        if await store.write(partial(_keep, row=row)):
-            return key
+        if await store.write(partial(keep, row=row)):
+            return Key(bucket=bucket, epoch=row["epoch"], seq=row["seq"], coding=coding)
     return None
+
+
+async def pack(store: Store, bucket: str, coding: str, *, now_ms: int) -> dict[str, Any] | None:
+    """Return the row of a snapshot of a bucket as it is now, not stored yet."""
+    head, bodies = await store.read(lambda db: _content(db, bucket))
+    if head is None:
+        return None
+    key = Key(bucket=bucket, epoch=head.epoch, seq=head.seq, coding=coding)
+    packed = await asyncio.to_thread(_packed, _content_bytes(head, bodies), coding)
+    return _row(key, packed, now_ms)
 
 
 def _content(db: Connection, bucket: str) -> tuple[BucketHead | None, Sequence[bytes]]:
@@ -131,8 +138,11 @@ def _row(key: Key, packed: bytes, now_ms: int) -> dict[str, Any]:
     }
 
 
-def _keep(db: Connection, row: dict[str, Any]) -> bool:
-    """Store a file unless something left its bucket since; keep this one and the one before."""
+def keep(db: Connection, row: dict[str, Any], *, room_bytes: int = KEPT_BYTES_MAX) -> bool:
+    """Store a file unless something left its bucket since; keep this one and the one before.
+
+    The oldest files of all buckets make room for it, up to `room_bytes`.
+    """
     bucket, seq = row["bucket"], row["seq"]
     queries.lock_buckets(db, [bucket])
     if snapshot_queries.something_left(db, bucket, seq):
@@ -141,16 +151,16 @@ def _keep(db: Connection, row: dict[str, Any]) -> bool:
     if before is not None:
         snapshot_queries.drop_older(db, bucket, seq=min(before[1], seq))
     snapshot_queries.keep(db, row)
-    _make_room(db)
+    _make_room(db, room_bytes)
     return True
 
 
-def _make_room(db: Connection) -> int:
-    """Drop the oldest files beyond `KEPT_BYTES_MAX` and return how many those were."""
+def _make_room(db: Connection, room_bytes: int) -> int:
+    """Drop the oldest files beyond `room_bytes` and return how many those were."""
     total = 0
     for row in snapshot_queries.by_age(db):
         total += row.size
-        if total > KEPT_BYTES_MAX:
+        if total > room_bytes:
             return snapshot_queries.drop_made_by(db, row.made_ms)
     return 0
 

@@ -3,12 +3,13 @@
 import asyncio
 import gzip
 import json
+from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
 import zstandard
-from sqlalchemy import func, select, update
+from sqlalchemy import Connection, func, select, update
 
 from server.clock import now_ms
 from server.db.store import Store
@@ -231,25 +232,15 @@ async def test_snapshots_are_dropped_when_a_record_leaves(
 
 
 async def test_a_file_made_while_a_record_leaves_is_not_stored(
-    store: Store, world: World, bucket: str, monkeypatch: pytest.MonkeyPatch
+    store: Store, world: World, bucket: str
 ) -> None:
-    loop, pack = asyncio.get_running_loop(), snapshots._packed
-    moves: list[str] = []
-
-    def packed_late(content: bytes, coding: str) -> bytes:
-        if not moves:
-            moved = asyncio.run_coroutine_threadsafe(move_one(store, world), loop)
-            moves.append(moved.result(30))
-        return pack(content, coding)
-
-    monkeypatch.setattr(snapshots, "_packed", packed_late)
-    key = await snapshots.make(store, bucket, "gzip", now_ms=now_ms())
-    assert key is not None
-    body = await store.read(
-        lambda db: db.execute(select(Snapshot.__table__.c.body)).scalars().all()
-    )
-    assert len(body) == 1
-    assert moves[0].encode() not in gzip.decompress(body[0])
+    row = await snapshots.pack(store, bucket, "gzip", now_ms=now_ms())
+    assert row is not None
+    home = await move_one(store, world)
+    assert home.encode() in gzip.decompress(row["body"])
+    assert not await store.write(lambda db: snapshots.keep(db, row))
+    assert await stored(store) == 0
+    assert await snapshots.make(store, bucket, "gzip", now_ms=now_ms()) is not None
 
 
 async def test_a_herd_of_phones_packs_a_bucket_once(
@@ -262,19 +253,27 @@ async def test_a_herd_of_phones_packs_a_bucket_once(
     assert await stored(store) == 1
 
 
-async def test_old_files_make_room(
-    store: Store, world: World, bucket: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_old_files_make_room(store: Store, world: World, bucket: str) -> None:
     now = now_ms()
     for made_ms in (now, now + 1, now + 2):
         await store.write(lambda db: settle(db, world, "G1", 1))
         assert await snapshots.make(store, bucket, "gzip", now_ms=made_ms)
     assert await stored(store) == 2
-    old = {"before_ms": now + 2}
-    assert await store.write(lambda db: snapshots.forget_old(db, **old, dry_run=True)) == 1
-    assert await store.write(lambda db: snapshots.forget_old(db, **old, dry_run=False)) == 1
+    old = now + 2
+
+    def forgotten(*, dry_run: bool) -> Callable[[Connection], int]:
+        return lambda db: snapshots.forget_old(db, before_ms=old, dry_run=dry_run)
+
+    assert await store.write(forgotten(dry_run=True)) == 1
+    assert await store.write(forgotten(dry_run=False)) == 1
     assert await stored(store) == 1
-    monkeypatch.setattr(snapshots, "KEPT_BYTES_MAX", 1)
     await store.write(lambda db: settle(db, world, "G1", 1))
-    await snapshots.make(store, bucket, "gzip", now_ms=now + DAY_MS)
-    assert await stored(store) == 0
+    row = await snapshots.pack(store, bucket, "gzip", now_ms=now + DAY_MS)
+    assert row is not None
+    room = row["size"]
+    assert await store.write(lambda db: snapshots.keep(db, row, room_bytes=room))
+    assert await stored(store) == 1
+    newest = await store.read(
+        lambda db: db.execute(select(Snapshot.__table__.c.seq)).scalar_one()
+    )
+    assert newest == row["seq"]
