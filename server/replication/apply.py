@@ -20,6 +20,7 @@ from server.replication.feeds import Change, advanced, bucket_rows
 from server.replication.gather import Batch, Gathered, area_no_of, gather
 from server.replication.projections import PROJECTIONS, project
 from server.replication.queries import BucketHead
+from server.replication.snapshots import drop_snapshots
 from server.replication.waiting import Desk, queue_changes
 from sync.canonical import record_body, record_hash
 from sync.codec import encode_record
@@ -127,13 +128,16 @@ def _store(
         numbers = area_no_of(db, {each.record.bucket for each in changes}, gathered.stored)
         advance = advanced(changes, heads, now_ms=batch.received_ms)
         _forget_exits(db, advance.entered, heads)
+        drop_snapshots(db, sorted({each["bucket"] for each in advance.exits}))
         parts += [
             queries.buckets_replaced(bucket_rows(heads, advance.running)),
             queries.exits_noted(advance.exits),
             _records(db, changes, numbers, advance.seqs),
             *_projections(changes, numbers, batch.received_ms),
         ]
-        save_contests(db, [_contested(each, numbers) for each in changes], _closer(batch))
+        save_contests(
+            db, [_contested(each, numbers) for each in changes], _closer(batch, gathered)
+        )
         touch(db, {each.record.bucket for each in changes if each.visible})
         if any(each.record.kind == "grid" and each.visible for each in changes):
             queries.next_number(db, queries.GRIDS_VERSION)
@@ -251,10 +255,11 @@ def _contested(change: Change, numbers: Mapping[str, int]) -> Contested:
     )
 
 
-def _closer(batch: Batch) -> Closer:
-    return Closer(
-        account=batch.author.account, console=batch.author.console, now_ms=batch.received_ms
-    )
+def _closer(batch: Batch, gathered: Gathered) -> Closer:
+    """Who ends a conflict; what a release brings is its author's word, not a resolution."""
+    resolves = batch.author.console and not gathered.cited.rows
+    account = batch.author.account
+    return Closer(account=account, console=resolves, now_ms=batch.received_ms)
 
 
 def _mutation_row(batch: Batch, settled: Settled) -> dict[str, Any]:
