@@ -36,6 +36,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     replication,
     snapshots,
     areas,
+    archive,
     grids,
     households,
     casework,
@@ -44,5 +45,4 @@ ROUTERS: tuple[APIRouter, ...] = (
     inbox,
     actors,
     layers,
-    archive,
 )

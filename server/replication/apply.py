@@ -13,11 +13,9 @@ from sqlalchemy import Connection
 
 from server.db.bulk import Upsert
 from server.db.store import RetryTransaction, touch
-from server.replication import queries, waiting_queries
+from server.replication import dependants, feeds, queries, waiting_queries
 from server.replication.contests import Closer, Contested, save_contests
-from server.replication.dependants import ids_below
-from server.replication.feeds import Change, advanced, bucket_rows
-from server.replication.gather import Batch, Gathered, area_no_of, gather
+from server.replication.gather import Batch, Gathered, Stored, area_no_of, gather
 from server.replication.projections import PROJECTIONS, project
 from server.replication.queries import BucketHead
 from server.replication.snapshots import drop_snapshots
@@ -62,7 +60,7 @@ def decide_and_store(db: Connection, batch: Batch) -> tuple[Plan, frozenset[str]
 def _touched(plan: Plan, gathered: Gathered) -> set[str]:
     touched = {each.bucket for each in plan.writes.values()}
     for record_id in plan.writes:
-        before = gathered.stored.get(record_id)
+        before: Stored | None = gathered.stored.get(record_id)
         if before is not None:
             touched.add(before.record.bucket)
     return touched
@@ -91,17 +89,19 @@ def _check(db: Connection, gathered: Gathered, plan: Plan) -> Checked:
     read = {key: (each.record.rev, each.record.bucket) for key, each in gathered.stored.items()}
     revs, waited_for = waiting_queries.revs_and_awaited(db, ids)
     # Who adds to a record holds the lock of its bucket, which is ours by now.
-    followed = not gathered.leaders or ids_below(db, gathered.leaders) == gathered.followers
+    followed = (
+        not gathered.leaders or dependants.ids_below(db, gathered.leaders) == gathered.followers
+    )
     return Checked(unchanged=followed and revs == read, awaited=waited_for)
 
 
-def _changes(plan: Plan, gathered: Gathered) -> list[Change]:
+def _changes(plan: Plan, gathered: Gathered) -> list[feeds.Change]:
     changes = []
     for record_id, record in plan.writes.items():
         state = state_of(record)
         body = record_body(record_id, record.kind, record.rev, state)
         changes.append(
-            Change(
+            feeds.Change(
                 record=record,
                 before=gathered.stored.get(record_id),
                 state=state,
@@ -126,11 +126,11 @@ def _store(
     parts = [queries.mutations_added([_mutation_row(batch, each) for each in plan.settled])]
     if changes:
         numbers = area_no_of(db, {each.record.bucket for each in changes}, gathered.stored)
-        advance = advanced(changes, heads, now_ms=batch.received_ms)
+        advance = feeds.advanced(changes, heads, now_ms=batch.received_ms)
         _forget_exits(db, advance.entered, heads)
         drop_snapshots(db, sorted({each["bucket"] for each in advance.exits}))
         parts += [
-            queries.buckets_replaced(bucket_rows(heads, advance.running)),
+            queries.buckets_replaced(feeds.bucket_rows(heads, advance.running)),
             queries.exits_noted(advance.exits),
             _records(db, changes, numbers, advance.seqs),
             *_projections(changes, numbers, batch.received_ms),
@@ -188,7 +188,7 @@ def _forget_exits(
 
 def _records(
     db: Connection,
-    changes: Sequence[Change],
+    changes: Sequence[feeds.Change],
     numbers: Mapping[str, int],
     seqs: Mapping[str, int],
 ) -> Upsert:
@@ -216,7 +216,7 @@ def _records(
     return queries.records_replaced(known)
 
 
-def projection_row(change: Change, area_no: int, now_ms: int) -> dict[str, Any]:
+def projection_row(change: feeds.Change, area_no: int, now_ms: int) -> dict[str, Any]:
     """The row of the kind's table for one change, common columns included."""
     record = change.record
     grid = record.id if record.kind == "grid" else change.state.get("grid")
@@ -233,7 +233,7 @@ def projection_row(change: Change, area_no: int, now_ms: int) -> dict[str, Any]:
 
 
 def _projections(
-    changes: Iterable[Change], numbers: Mapping[str, int], now_ms: int
+    changes: Iterable[feeds.Change], numbers: Mapping[str, int], now_ms: int
 ) -> list[Upsert]:
     rows: dict[str, list[dict[str, Any]]] = {}
     for each in changes:
@@ -246,7 +246,7 @@ def _projections(
     ]
 
 
-def _contested(change: Change, numbers: Mapping[str, int]) -> Contested:
+def _contested(change: feeds.Change, numbers: Mapping[str, int]) -> Contested:
     return Contested(
         record=change.record,
         before=None if change.before is None else change.before.record,
