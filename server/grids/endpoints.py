@@ -11,12 +11,14 @@ from server.deps import JsonBody, Now, StoreDep
 from server.grids.importing import check_degrees, import_grids_for
 from server.grids.queries import grid_in, grids_in
 from server.grids.reading import grid_features, located_in
+from server.grids.reassigning import reassign
 from server.grids.schemas import (
     GridParameters,
     ImportParameters,
     LocatedBody,
     LocatedList,
     LocateRequest,
+    Reassigned,
     ValidationBody,
 )
 from server.grids.validation import validate_geojson
@@ -26,7 +28,14 @@ from server.layers.bounds import parse_bbox
 from server.layers.features import MEDIA_TYPE, collection_text
 from server.paging import decode_cursor, paged
 from server.preconditions import etag_of
-from server.problems import Forbidden, InvalidBody, InvalidParameter, NotFound, problems
+from server.problems import (
+    Forbidden,
+    InvalidBody,
+    InvalidParameter,
+    NotFound,
+    TooManyDependants,
+    problems,
+)
 from server.recordids import PathId
 
 router = APIRouter(prefix="/v1", tags=["grids"])
@@ -96,6 +105,24 @@ async def read_grid(
         raise NotFound
     headers = {"etag": etag_of(row.rev)}
     return Response(grid_features([row])[0], headers=headers, media_type=MEDIA_TYPE)
+
+
+@router.post(
+    "/grids/{grid_id}/reassign", responses=problems(Forbidden, NotFound, TooManyDependants)
+)
+async def reassign_grid(
+    *,
+    grid_id: PathId,
+    dry_run: Annotated[bool, Query(description="True: only count.")] = False,
+    principal: Admin,
+    store: StoreDep,
+) -> Reassigned:
+    """Move the dwellings whose point lies in another grid since the boundaries were redrawn.
+
+    Their households follow, with residents, visits and notes. Phones that hold both grids get
+    only what moved. The call may be repeated: what is right already stays.
+    """
+    return await reassign(store, principal, grid_id, dry_run=dry_run)
 
 
 @router.post("/grids:locate", responses=problems(InvalidBody))

@@ -8,11 +8,12 @@ from sqlalchemy import Connection, Row, Select, select
 from server.areas.scope import Scope, within
 from server.db.bulk import among
 from server.db.spatial import as_wkb, intersects
-from server.db.tables import Grid
+from server.db.tables import Dwelling, Grid
 from server.layers.bounds import Bounds, shape_of
 
 GridRow = Row[*tuple[Any, ...]]
 _grid = Grid.__table__.c
+_dwelling = Dwelling.__table__.c
 _PLAIN = (
     _grid.id,
     _grid.rev,
@@ -60,3 +61,16 @@ def grids_named(db: Connection, scope: Scope, grid_ids: Sequence[str]) -> dict[s
         within(_grid.area_no, scope), among(db, _grid.id, list(grid_ids))
     )
     return {row.id: row for row in db.execute(statement)}
+
+
+def dwellings_of(
+    db: Connection, scope: Scope, grid_id: str, *, limit: int
+) -> Sequence[GridRow]:
+    """`(id, rev, geom)` of the dwellings of a grid in scope, by id; those put away too."""
+    statement = (
+        select(_dwelling.id, _dwelling.rev, _dwelling.geom)
+        .where(within(_dwelling.area_no, scope), _dwelling.grid_id == grid_id)
+        .order_by(_dwelling.id)
+        .limit(limit)
+    )
+    return db.execute(statement).all()

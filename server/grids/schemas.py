@@ -126,3 +126,16 @@ class ValidationBody(BaseModel):
     vertices: int
     bbox: list[float] | None
     notes: list[str] = Field(description="What a reader normalises: rings, further ordinates.")
+
+
+class Reassigned(BaseModel):
+    """What a reassignment moved, or would move in a dry run.
+
+    `to` is the number of dwellings by the id of the grid they lie in; what belongs to them
+    follows and is not counted. `in_no_grid` stay where they are.
+    """
+
+    moved: int
+    to: dict[str, int]
+    in_no_grid: int
+    dry_run: bool
