@@ -16,6 +16,8 @@ from server.health import router as health
 from server.households.endpoints import router as households
 from server.identity.endpoints import router as identity
 from server.layers.endpoints import router as layers
+from server.media.endpoints import router as media
+from server.media.tus_endpoints import router as uploads
 from server.reference import router as reference
 from server.replication.endpoints import router as replication
 from server.web.endpoints import router as web
@@ -35,4 +37,6 @@ ROUTERS: tuple[APIRouter, ...] = (
     casework_steps,
     conflicts,
     layers,
+    media,
+    uploads,
 )

@@ -16,10 +16,13 @@ from server.db.store import RetryTransaction, touch
 from server.replication import queries
 from server.replication.contests import Closer, Contested, save_contests
 from server.replication.gather import Batch, Gathered, Stored, area_no_of, gather
+from server.replication.media_queries import media_declared
 from server.replication.projections import PROJECTIONS, project
 from server.replication.queries import BucketHead
 from sync.canonical import digest_toggle, record_body, record_hash
 from sync.codec import encode_record
+from sync.media import declared_media
+from sync.mutation import Mutation
 from sync.push import Plan, Settled, plan_push
 from sync.record import Record
 from sync.state import state_of
@@ -120,7 +123,10 @@ def _store(
     heads: Mapping[str, BucketHead],
 ) -> None:
     changes = _changes(plan, gathered)
-    parts = [queries.mutations_added([_mutation_row(batch, each) for each in plan.settled])]
+    parts = [
+        queries.mutations_added([_mutation_row(batch, each) for each in plan.settled]),
+        media_declared(_declarations(batch, plan)),
+    ]
     if changes:
         numbers = area_no_of(db, {each.record.bucket for each in changes}, gathered.stored)
         advance = _advance(changes, heads)
@@ -138,6 +144,22 @@ def _store(
     queries.save(
         db, [*parts, queries.device_changed(batch.device, _device_values(batch, plan))]
     )
+
+
+def _declarations(batch: Batch, plan: Plan) -> Iterable[dict[str, Any]]:
+    """A row for every photo that the settled mutations name, to be asked for."""
+    asked = {each.n: each for each in batch.mutations if isinstance(each, Mutation)}
+    for settled in plan.settled:
+        mutation = asked.get(settled.n)
+        for media in () if mutation is None else declared_media(mutation, settled.outcome):
+            yield {
+                "hash": media,
+                "record_id": settled.record,
+                "device_id": batch.device.id,
+                "account_id": batch.device.account_id,
+                "declared_ms": batch.received_ms,
+                "waiting": True,
+            }
 
 
 def _device_values(batch: Batch, plan: Plan) -> dict[str, Any]:

@@ -26,6 +26,7 @@ ROOMS = {
         "grids",
         "households",
         "layers",
+        "media",
         "web",
     ),
     "replication": ("replication",),
