@@ -19,6 +19,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import ArgumentError
 
 from server import doctor as checks
+from server import maintain as upkeep
 from server import serve as serving
 from server.app import VERSION, create_app
 from server.clock import now_ms
@@ -200,6 +201,28 @@ def doctor(
         typer.echo(f"{'ok  ' if each.ok else 'BAD '} {each.name}: {each.detail}")
     if not all(each.ok for each in found):
         raise typer.Exit(1)
+
+
+@app.command()
+def maintain(
+    database: Database = "",
+    *,
+    tombstone_days: Annotated[
+        int | None, typer.Option(min=1, max=3_650, help="keep for so long what left a bucket")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="count, change nothing")] = False,
+) -> None:
+    """Drop what no phone needs any more, in small steps beside a running server; once a day.
+
+    Example: `jingwei maintain --dry-run`
+    """
+    settings = Settings()
+    wanted = upkeep.Wanted(
+        tombstone_days=tombstone_days or settings.tombstone_days, dry_run=dry_run
+    )
+    run_in_store(database, is_current)
+    for line in asyncio.run(upkeep.maintain(database, settings, wanted)):
+        typer.echo(line)
 
 
 @token_app.command("create")

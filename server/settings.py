@@ -69,6 +69,12 @@ class Settings(BaseSettings):
         default=False,
         description="accept a PostgreSQL that may lose acknowledged work in a crash; for tests",
     )
+    tombstone_days: int = Field(
+        default=30,
+        ge=1,
+        le=3_650,
+        description="days for which it is known what left a bucket",
+    )
     hsts: bool = Field(default=False, description="behind TLS: tell browsers to insist on it")
     media_url: str = Field(
         default="./var/media",

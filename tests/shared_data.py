@@ -1,8 +1,12 @@
-"""Where the public test data lies: beside the repository, never inside it."""
+"""Where the public test data lies: beside the repository, never inside it.
+
+A second working tree of the repository may lie elsewhere: `JINGWEI_TEST_DATA` names the folder.
+"""
 
 import csv
 import gzip
 import json
+import os
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -11,7 +15,8 @@ from typing import Any
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-SHARED = Path(__file__).parents[2] / "shared" / "data"
+BESIDE = Path(__file__).parents[2] / "shared" / "data"
+SHARED = Path(os.environ.get("JINGWEI_TEST_DATA") or BESIDE)
 
 
 def shared_path(*parts: str) -> Path:

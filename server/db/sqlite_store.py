@@ -10,6 +10,7 @@ import asyncio
 import os
 import sqlite3
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
@@ -27,6 +28,7 @@ QUEUE_MAX: Final = 64
 READERS_MAX: Final = 4
 _STATEMENTS_CACHED: Final = 256
 _PRIMARY: Final = 0xFF
+_WAL_PAUSE_MS: Final = 10
 _BUSY_REASONS: Final = {
     sqlite3.SQLITE_FULL: "full",
     sqlite3.SQLITE_IOERR: "unreachable",
@@ -118,7 +120,7 @@ def prepare_connection(raw: sqlite3.Connection, *, query_only: bool = False) -> 
     """Set what every connection to the file needs: WAL, durable commits, keys, functions."""
     raw.isolation_level = None
     raw.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
-    raw.execute("PRAGMA journal_mode = WAL")
+    _use_wal(raw)
     raw.execute("PRAGMA synchronous = FULL")
     raw.execute("PRAGMA foreign_keys = ON")
     raw.execute("PRAGMA temp_store = MEMORY")
@@ -126,6 +128,20 @@ def prepare_connection(raw: sqlite3.Connection, *, query_only: bool = False) -> 
     register_functions(raw)
     if query_only:
         raw.execute("PRAGMA query_only = ON")
+
+
+def _use_wal(raw: sqlite3.Connection) -> None:
+    """Switch the file to WAL, which SQLite does not wait for as it waits for other locks."""
+    for _ in range(BUSY_MS // _WAL_PAUSE_MS):
+        try:
+            raw.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & _PRIMARY != sqlite3.SQLITE_BUSY:
+                raise
+            time.sleep(_WAL_PAUSE_MS / 1000)
+        else:
+            return
+    raw.execute("PRAGMA journal_mode = WAL")
 
 
 def _write(engine: Engine, work: Work[T]) -> tuple[T, frozenset[str]]:

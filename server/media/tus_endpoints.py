@@ -142,7 +142,7 @@ async def begin_upload(request: Request, desk: DeskDep) -> Response:
     if has_chunk:
         tus.check_chunk_type(headers)
     checksum = tus.checksum_of(headers)
-    upload = await uploading.begin(desk, wanted)
+    upload = await uploading.start(desk, wanted)
     if has_chunk and upload.finished_ms is None:
         pieces = request.stream()
         standing = await uploading.append(desk, upload, pieces, offset=0, checksum=checksum)

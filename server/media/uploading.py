@@ -43,7 +43,7 @@ class Standing:
     expires_ms: int
 
 
-async def begin(desk: Desk, wanted: Announced) -> MediaRow:
+async def start(desk: Desk, wanted: Announced) -> MediaRow:
     """Store a new upload; it is finished at once if the caller may know that it is there.
 
     Raises:

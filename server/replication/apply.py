@@ -5,7 +5,7 @@ the caller: a phone's batch (`push`), a console's request or an import (`submit`
 locks is: device row, bucket rows in id order. Writers of a record hold its bucket's lock.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,16 +13,16 @@ from sqlalchemy import Connection
 
 from server.db.bulk import Upsert
 from server.db.store import RetryTransaction, touch
-from server.replication import queries
+from server.replication import queries, waiting_queries
 from server.replication.contests import Closer, Contested, save_contests
+from server.replication.declaring import declarations
 from server.replication.gather import Batch, Gathered, Stored, area_no_of, gather
 from server.replication.media_queries import media_declared
 from server.replication.projections import PROJECTIONS, project
 from server.replication.queries import BucketHead
+from server.replication.waiting import Desk, queue_changes
 from sync.canonical import digest_toggle, record_body, record_hash
 from sync.codec import encode_record
-from sync.media import declared_media
-from sync.mutation import Mutation
 from sync.push import Plan, Settled, plan_push
 from sync.record import Record
 from sync.state import state_of
@@ -51,8 +51,10 @@ class Change:
         )
 
 
-def decide_and_store(db: Connection, batch: Batch) -> Plan:
+def decide_and_store(db: Connection, batch: Batch) -> tuple[Plan, frozenset[str]]:
     """Decide a batch and store its effects; the answer may be given only after commit.
+
+    Returns the plan and the ids of the records it made that something was waiting for.
 
     Raises:
         RetryTransaction: if other writers kept changing the same records.
@@ -70,9 +72,11 @@ def decide_and_store(db: Connection, batch: Batch) -> Plan:
         touched = _touched(plan, gathered)
         if not touched <= heads.keys():
             heads |= queries.lock_buckets(db, touched - heads.keys())
-        if _unchanged(db, gathered, plan):
-            _store(db, batch, plan, gathered=gathered, heads=heads)
-            return plan
+        checked = _check(db, gathered, plan)
+        if checked.unchanged:
+            waiting = _store(db, batch, plan, gathered=gathered, heads=heads)
+            made = {key for key, before in plan.before.items() if before is None}
+            return plan, frozenset(made & {*checked.awaited, *waiting})
     raise RetryTransaction
 
 
@@ -85,16 +89,29 @@ def _touched(plan: Plan, gathered: Gathered) -> set[str]:
     return touched
 
 
-def _unchanged(db: Connection, gathered: Gathered, plan: Plan) -> bool:
-    """Say whether the records the plan was made from are still what they were.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """Whether the records a plan was made from are what they were, and which are awaited."""
+
+    unchanged: bool
+    awaited: Collection[str] = ()
+
+
+def _check(db: Connection, gathered: Gathered, plan: Plan) -> Checked:
+    """Look at the plan's records once more; who waits for one is asked in the same question.
 
     SQLite has one writer, so nothing can have changed there.
     """
-    if db.dialect.name == "sqlite" or not plan.writes:
-        return True
+    if not plan.writes:
+        return Checked(unchanged=True)
+    if db.dialect.name == "sqlite":
+        made = [key for key, before in plan.before.items() if before is None]
+        awaited = waiting_queries.awaited(db, made) if made else ()
+        return Checked(unchanged=True, awaited=awaited)
     ids = sorted(gathered.asked | plan.writes.keys())
     read = {key: (each.record.rev, each.record.bucket) for key, each in gathered.stored.items()}
-    return queries.record_revs(db, ids) == read
+    revs, waited_for = waiting_queries.revs_and_awaited(db, ids)
+    return Checked(unchanged=revs == read, awaited=waited_for)
 
 
 def _changes(plan: Plan, gathered: Gathered) -> list[Change]:
@@ -121,15 +138,17 @@ def _store(
     *,
     gathered: Gathered,
     heads: Mapping[str, BucketHead],
-) -> None:
+) -> set[str]:
+    """Store a plan and return the records that something in it waits for."""
     changes = _changes(plan, gathered)
+    queue = queue_changes(db, _desk(batch, gathered), plan.settled)
     parts = [
         queries.mutations_added([_mutation_row(batch, each) for each in plan.settled]),
-        media_declared(_declarations(batch, plan)),
+        media_declared(declarations(batch, plan.settled)),
     ]
     if changes:
         numbers = area_no_of(db, {each.record.bucket for each in changes}, gathered.stored)
-        advance = _advance(changes, heads)
+        advance = _advance(changes, heads, now_ms=batch.received_ms)
         _forget_exits(db, advance.entered, heads)
         parts += [
             queries.buckets_replaced(_bucket_rows(heads, advance.running)),
@@ -141,25 +160,23 @@ def _store(
         touch(db, {each.record.bucket for each in changes if each.visible})
         if any(each.record.kind == "grid" and each.visible for each in changes):
             queries.next_number(db, queries.GRIDS_VERSION)
-    queries.save(
-        db, [*parts, queries.device_changed(batch.device, _device_values(batch, plan))]
+    parts += [queue, queries.device_changed(batch.device, _device_values(batch, plan))]
+    queries.save(db, parts)
+    return {row["awaits"] for row in queue.rows if row["awaits"] is not None}
+
+
+def _desk(batch: Batch, gathered: Gathered) -> Desk:
+    stored = gathered.stored
+    return Desk(
+        device=batch.device.id,
+        account=batch.author.account,
+        console=batch.author.console,
+        now_ms=batch.received_ms,
+        mutations=batch.mutations,
+        records=gathered.known.records,
+        places={each.record.bucket: each.area_no for each in stored.values()},
+        cited=gathered.cited,
     )
-
-
-def _declarations(batch: Batch, plan: Plan) -> Iterable[dict[str, Any]]:
-    """A row for every photo that the settled mutations name, to be asked for."""
-    asked = {each.n: each for each in batch.mutations if isinstance(each, Mutation)}
-    for settled in plan.settled:
-        mutation = asked.get(settled.n)
-        for media in () if mutation is None else declared_media(mutation, settled.outcome):
-            yield {
-                "hash": media,
-                "record_id": settled.record,
-                "device_id": batch.device.id,
-                "account_id": batch.device.account_id,
-                "declared_ms": batch.received_ms,
-                "waiting": True,
-            }
 
 
 def _device_values(batch: Batch, plan: Plan) -> dict[str, Any]:
@@ -194,7 +211,9 @@ class Advance:
     entered: Mapping[str, list[str]]
 
 
-def _advance(changes: Sequence[Change], heads: Mapping[str, BucketHead]) -> Advance:
+def _advance(
+    changes: Sequence[Change], heads: Mapping[str, BucketHead], *, now_ms: int
+) -> Advance:
     """Give every visible change the next seq of its bucket; note what left a bucket.
 
     Digest and count are kept with the seq, under the same lock.
@@ -213,7 +232,8 @@ def _advance(changes: Sequence[Change], heads: Mapping[str, BucketHead]) -> Adva
         if before is not None:
             _leave(running[before.record.bucket], before.hash)
             if before.record.bucket != bucket:
-                exits.append(_exit_row(each, before, running[before.record.bucket]))
+                left = _exit_row(each, before, running[before.record.bucket])
+                exits.append({**left, "left_ms": now_ms})
                 # Only a record that came back can have left; a new one never did.
                 entered.setdefault(bucket, []).append(each.record.id)
         head = running[bucket]

@@ -87,11 +87,13 @@ def must_reset(head: BucketHead, cursor: BucketCursor) -> bool:
 
     True when the seq numbering restarted, when the phone is ahead of the server (a restored
     backup), when tombstones it needs are gone, or when equal cursors carry different digests.
+    Who started in the present epoch started after the floor was raised to where it is, and
+    needs nothing of what was forgotten, however little it has read so far.
     """
     return (
-        cursor.epoch != head.epoch
+        not head.first_epoch <= cursor.epoch <= head.epoch
         or cursor.seq > head.seq
-        or 0 < cursor.seq < head.tombstone_floor
+        or (cursor.epoch < head.epoch and 0 < cursor.seq < head.tombstone_floor)
         or (cursor.seq == head.seq and cursor.digest != head.digest)
     )
 
@@ -109,7 +111,7 @@ def _page(
         part = _part(db, head, start, budget=budget, first=first)
     return RawPage(
         id=head.id,
-        epoch=head.epoch,
+        epoch=cursor.epoch if cursor is not None and start > 0 else head.epoch,
         from_seq=start,
         seq=part.reached,
         digest=head.digest,

@@ -36,6 +36,7 @@ CONFLICT = tables.Conflict.__table__
 COUNTER = tables.Counter.__table__
 DEVICE = tables.Device.__table__
 GRID = tables.Grid.__table__
+HELD = tables.HeldRow.__table__
 INCARNATION = tables.Incarnation.__table__
 MUTATION = tables.MutationRow.__table__
 RECORD = tables.RecordRow.__table__
@@ -56,6 +57,7 @@ class BucketHead:
     digest: str
     count: int
     tombstone_floor: int
+    first_epoch: int = 1
 
 
 def _locking(dialect: str, statement: Select[Any]) -> Select[Any]:
@@ -118,10 +120,15 @@ def device_changed(device: DbRow, values: Mapping[str, Any]) -> Upsert:
 
 
 def settled_rows(db: Connection, device_id: str, numbers: Sequence[int]) -> Sequence[DbRow]:
-    """The stored mutations of a device among `numbers`, in order of n."""
-    columns = MUTATION.c
+    """The stored mutations of a device among `numbers`, in order of n.
+
+    Beside them what became of those that waited: `became`, and `refused` as 0 or 1.
+    """
+    columns, held = MUTATION.c, HELD.c
+    refused = (held.status == "refused").label("refused")
     statement = (
-        select(*columns)
+        select(*columns, held.became, refused)
+        .outerjoin(HELD, (held.device_id == columns.device_id) & (held.n == columns.n))
         .where(columns.device_id == device_id, among(db, columns.n, numbers))
         .order_by(columns.n)
     )
@@ -268,7 +275,7 @@ def buckets_replaced(rows: Rows) -> Upsert:
 
 def exits_noted(rows: Rows) -> Upsert:
     """Note records that left a bucket, one row per bucket and record."""
-    changed = ("seq", "why", "to_bucket")
+    changed = ("seq", "why", "to_bucket", "left_ms")
     return Upsert(table=BUCKET_EXIT, rows=rows, key=("bucket", "record_id"), update=changed)
 
 

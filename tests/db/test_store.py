@@ -5,14 +5,16 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, func, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from server.db.bulk import insert_new, upsert
-from server.db.sqlite_store import QUEUE_MAX
+from server.db.sqlite_store import QUEUE_MAX, sqlite_engine
 from server.db.store import (
     ATTEMPTS_MAX,
     RetryTransaction,
@@ -211,6 +213,21 @@ async def test_a_write_waits_for_another_process_and_then_gives_up(sqlite_url: s
     other.close()
     assert await store.write(add("b")) == 1
     await store.close()
+
+
+def test_many_may_open_a_new_file_at_once(tmp_path: Path) -> None:
+    def opened(number: int) -> str:
+        engine = sqlite_engine(normalised(f"sqlite:///{tmp_path}/{number}.gpkg"), begin="BEGIN")
+        gate.wait()
+        with engine.begin() as db:
+            mode = str(db.exec_driver_sql("PRAGMA journal_mode").scalar_one())
+        engine.dispose()
+        return mode
+
+    with ThreadPoolExecutor(4) as threads:
+        for number in range(40):
+            gate = threading.Barrier(4)
+            assert list(threads.map(opened, [number] * 4)) == ["wal"] * 4
 
 
 async def test_a_full_queue_refuses_at_once(sqlite_url: str) -> None:

@@ -81,7 +81,7 @@ async def test_work_that_is_refused_or_set_aside_asks_for_nothing(phone):
     assert reply["media_wanted"] == []
 
 
-async def test_a_list_of_wishes_is_bounded_and_the_rest_follows(phone, ann, store):
+async def test_a_list_of_wishes_is_bounded_and_the_rest_follows(phone):
     for _ in range(2):
         record = phone.report(*centre_e7(0))
         hashes = ["sha256:" + new_id().replace("-", "") * 2 for _ in range(80)]
@@ -153,7 +153,7 @@ async def test_a_wrongly_announced_type_does_not_spoil_the_photo_for_others(ann,
     ],
 )
 async def test_only_the_stripped_photo_exists_after_the_upload(
-    ann, media, settings, content, media_type, ending
+    ann, media, content, media_type, ending
 ):
     named = await ann.stored(content, media_type)
     answer = await ann.fetch(named)
@@ -221,7 +221,7 @@ async def test_the_worker_of_the_task_sees_the_photos_of_its_reports(
     assert (await hand("cat").fetch(named)).status_code == 404
 
 
-async def test_a_hash_copied_from_elsewhere_opens_nothing(phone, ann, hand, client, world):
+async def test_a_hash_copied_from_elsewhere_opens_nothing(ann, hand, client, world):
     """Naming somebody's photo in a report of one's own shows nobody what it is."""
     named = await ann.stored(PHOTO)
     thief = await RawPhone.enrol(client, world.tokens["cat"])
@@ -251,9 +251,7 @@ async def test_a_lost_blob_is_a_problem_and_not_half_an_answer(ann, media):
     assert (answer.status_code, slug(answer)) == (404, "not-found")
 
 
-async def test_photos_of_erased_records_are_gone_and_do_not_come_back(
-    phone, ann, hand, store, media
-):
+async def test_photos_of_erased_records_are_gone_and_do_not_come_back(phone, ann, hand, store):
     first, second = await declared(phone, PHOTO, OTHER), await declared(phone, OTHER)
     await ann.stored(PHOTO)
     await ann.stored(OTHER)

@@ -147,7 +147,7 @@ async def test_a_creation_that_cannot_end_well_is_refused_at_once(ann, headers, 
     assert answer.status_code == status, answer.text
 
 
-async def test_another_persons_upload_does_not_exist(ann, hand, world, client):
+async def test_another_persons_upload_does_not_exist(ann, hand, client):
     address = await ann.begun(PHOTO)
     await ann.patch(address, 0, PHOTO[:50])
     others = [hand("bob"), hand("dispatcher"), hand("ann")]  # Ann's console is not her phone
@@ -278,7 +278,7 @@ async def test_a_device_and_an_account_have_a_number_of_bytes(ann):
     assert (answer.status_code, slug(answer)) == (429, "quota-exceeded")
 
 
-async def test_a_revoked_phone_sends_no_photos(ann, phone, hand, client, world):
+async def test_a_revoked_phone_sends_no_photos(ann, phone, client, world):
     boss = {"authorization": f"Bearer {world.tokens['dispatcher']}"}
     answer = await client.post(f"/v1/devices/{phone.id}/revoke", headers=boss)
     assert answer.status_code == 204

@@ -189,6 +189,12 @@ def test_the_doctor_finds_a_digest_that_does_not_follow(sqlite_url: str) -> None
     assert "BAD  derived values: 1 differences: bucket config: digest" in shown
 
 
+def test_maintenance_may_be_tried_and_repeated(populated: str) -> None:
+    line = "what left long ago: 0 forgotten in 0 buckets"
+    for options in (("--dry-run",), (), ("--tombstone-days", "1")):
+        assert line in run("maintain", *options, database=populated).stdout
+
+
 def test_the_doctor_names_unsafe_postgresql_settings(postgres_url: str) -> None:
     shown = run("doctor", database=postgres_url, code=1).stdout
     assert "BAD  durability: these are off: " in shown

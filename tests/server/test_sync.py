@@ -298,7 +298,7 @@ async def test_cursor_below_the_tombstone_floor_resets(
     phone.cursors[bucket]["seq"] = 1
     await store.write(
         lambda db: db.execute(
-            update(Bucket).where(Bucket.id == bucket).values(tombstone_floor=head)
+            update(Bucket).where(Bucket.id == bucket).values(tombstone_floor=head, epoch=2)
         )
     )
     (page,) = (await phone.sync())["buckets"]

@@ -20,9 +20,7 @@ def naming(**members):
 def test_a_mutation_declares_each_hash_it_names_once_unless_it_was_not_taken(
     added, listed, outcome
 ):
-    found = declared_media(
-        naming(add={"media": tuple(added)}, args={"media": listed}), outcome
-    )
+    found = declared_media(naming(add={"media": tuple(added)}, args={"media": listed}), outcome)
     taken = outcome not in {Outcome.INVALID, Outcome.QUARANTINED}
     assert found == (tuple(sorted({*added, *listed})) if taken else ())
 
@@ -49,6 +47,4 @@ def test_what_is_no_hash_declares_nothing(other):
 def test_a_photo_is_missing_a_week_after_it_was_named_unless_it_is_under_way(
     age_ms, under_way, state
 ):
-    assert (
-        waiting_state(declared_ms=1_000, under_way=under_way, now_ms=1_000 + age_ms) is state
-    )
+    assert waiting_state(declared_ms=1_000, under_way=under_way, now_ms=1_000 + age_ms) is state

@@ -20,7 +20,9 @@ from server.db.tables.replication import (
     Counter,
     MutationRow,
     RecordRow,
+    Snapshot,
 )
+from server.db.tables.waiting import DeviceActor, HeldRow
 
 METADATA: Final[MetaData] = StoredRow.metadata
 FEATURE_TABLES: Final = {
@@ -46,9 +48,11 @@ __all__ = [
     "Conflict",
     "Counter",
     "Device",
+    "DeviceActor",
     "Dwelling",
     "EventClass",
     "Grid",
+    "HeldRow",
     "Household",
     "Incarnation",
     "Incident",
@@ -61,6 +65,7 @@ __all__ = [
     "RecordRow",
     "Report",
     "Resident",
+    "Snapshot",
     "StoredRow",
     "Task",
     "Token",

@@ -73,7 +73,12 @@ class RecordRow(StoredRow, table=True):
 
 
 class Bucket(StoredRow, table=True):
-    """The head of one bucket's feed; its row lock orders all writers of the bucket."""
+    """The head of one bucket's feed; its row lock orders all writers of the bucket.
+
+    `epoch` is the one that a phone starts in now; seq has been counted without a break since
+    `first_epoch`. What left at or before `tombstone_floor` is forgotten, see
+    docs/decisions/0027-floors-and-epochs.md.
+    """
 
     __tablename__ = "bucket"
     __table_args__ = (
@@ -89,6 +94,7 @@ class Bucket(StoredRow, table=True):
     digest: str = string()
     count: int = big()
     tombstone_floor: int = big()
+    first_epoch: int = big()
 
 
 class BucketExit(StoredRow, table=True):
@@ -97,6 +103,7 @@ class BucketExit(StoredRow, table=True):
     __tablename__ = "bucket_exit"
     __table_args__ = (
         Index(None, "bucket", "seq"),
+        Index(None, "left_ms"),
         one_of("why", "moved", "archived", "erased", "hidden"),
         check("seq", "seq >= 1"),
     )
@@ -106,10 +113,35 @@ class BucketExit(StoredRow, table=True):
     seq: int = big()
     why: str = string()
     to_bucket: str | None = string(null=True)
+    left_ms: int = big()
+
+
+class Snapshot(StoredRow, table=True):
+    """A whole bucket as it was at one seq, packed once and given out as it is."""
+
+    __tablename__ = "snapshot"
+    __table_args__ = (
+        Index(None, "made_ms"),
+        one_of("coding", "gzip", "zstd"),
+        check("seq", "epoch >= 1 AND seq >= 1"),
+        check("size", "size >= 1"),
+    )
+
+    bucket: str = string(key=True)
+    epoch: int = big(key=True)
+    seq: int = big(key=True)
+    coding: str = string(key=True)
+    etag: str = string()
+    size: int = big()
+    made_ms: int = big()
+    body: bytes = octets()
 
 
 class Conflict(StoredRow, table=True):
-    """Values of one field that no person has compared yet; at most one open per field."""
+    """Values of one field that no person has compared yet; at most one open per field.
+
+    `owner` is the account that looks after it, `note` why it was settled as it was.
+    """
 
     __tablename__ = "conflict"
     __table_args__ = (
@@ -138,6 +170,8 @@ class Conflict(StoredRow, table=True):
     closed_ms: int | None = big(null=True)
     closed_by: str | None = ident(null=True)
     chosen: str | None = string(null=True)
+    owner: str | None = ident(null=True)
+    note: str | None = string(null=True)
 
 
 class Counter(StoredRow, table=True):

@@ -5,7 +5,7 @@ from typing import Final
 from alembic import op
 
 revision = "0014"
-down_revision = "0001"
+down_revision = "0011"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,33 @@
+"""`jingwei maintain`: what has to be done now and then, safe to repeat."""
+
+from dataclasses import dataclass
+
+from server.clock import now_ms
+from server.db.store import open_store
+from server.replication.upkeep import forget_exits
+from server.settings import Settings
+
+DAY_MS = 86_400_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What is to be done; with `dry_run` it is only counted."""
+
+    tombstone_days: int
+    dry_run: bool
+
+
+async def maintain(url: str, settings: Settings, wanted: Wanted) -> list[str]:
+    """Do everything once and return a line about each piece of work."""
+    store = open_store(url, allow_unsafe=settings.allow_unsafe)
+    now = now_ms()
+    try:
+        forgotten = await forget_exits(
+            store, before_ms=now - wanted.tombstone_days * DAY_MS, dry_run=wanted.dry_run
+        )
+    finally:
+        await store.close()
+    return [
+        f"what left long ago: {forgotten.exits} forgotten in {forgotten.buckets} buckets",
+    ]
