@@ -23,6 +23,7 @@ from server.media.endpoints import router as media
 from server.media.tus_endpoints import router as uploads
 from server.reference import router as reference
 from server.replication.endpoints import router as replication
+from server.replication.snapshot_endpoints import router as snapshots
 from server.web.endpoints import router as web
 
 OPEN: tuple[APIRouter, ...] = (
@@ -34,6 +35,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     identity,
     assignments,
     replication,
+    snapshots,
     areas,
     grids,
     households,
