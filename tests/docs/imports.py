@@ -30,6 +30,7 @@ ROOMS = {
         "households",
         "inbox",
         "layers",
+        "media",
         "web",
     ),
     "replication": ("replication",),
