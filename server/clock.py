@@ -56,3 +56,8 @@ def jitter_s(low_s: float) -> int:
     A value that is the same for everyone would bring all refused callers back at once.
     """
     return max(1, round(_JITTER.uniform(low_s, 3 * low_s)))
+
+
+def chance() -> float:
+    """Return a number drawn uniformly from [0, 1)."""
+    return _JITTER.random()

@@ -272,11 +272,28 @@ class UpgradeRequired(Problem):
 
 
 class TooManyRequests(Problem):
-    """You send more than your share. Wait for `Retry-After` seconds."""
+    """You send more than your share. Wait for `Retry-After` seconds.
+
+    `RateLimit-Policy` says how many requests (`q`) a device or account has in how many seconds
+    (`w`), `RateLimit` how many are left (`r`) and when there are new ones (`t`).
+    """
 
     slug, status = "quota-exceeded", HTTPStatus.TOO_MANY_REQUESTS
     title, title_zh = "Too many requests", "请求过于频繁"
     retry_after_s = 5
+
+    def __init__(
+        self, detail: str = "", *, wait_s: float = 5, limit: str = "", policy: str = ""
+    ) -> None:
+        super().__init__(detail)
+        self.wait_s = wait_s
+        self.fields = {"ratelimit": limit, "ratelimit-policy": policy}
+
+    @override
+    def headers(self) -> dict[str, str]:
+        """Return when to come back, and the fields of the IETF's rate limit draft."""
+        fields = {name: value for name, value in self.fields.items() if value}
+        return {"retry-after": str(jitter_s(self.wait_s)), **fields}
 
 
 class ServerFault(Problem):

@@ -25,7 +25,7 @@ from sync.clock import offset_of
 from sync.mutation import Malformed, Mutation
 from sync.outcome import Code
 from sync.push import Author, Settled
-from sync.wire import SyncRequest
+from sync.wire import MUTATIONS_MAX, SyncRequest
 
 BATCH_MUTATIONS_MAX = 100
 _NOBODYS_FAULT = (Problem, RetryTransaction, StoreBusy, OSError, MemoryError)
@@ -42,12 +42,13 @@ class Phone:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contact:
-    """What a contact left behind, as committed."""
+    """What a contact left behind, as committed; `postponed` are the n that were not taken."""
 
     lease: str
     settled_through: int
     answers: tuple[Settled, ...]
     revoked: bool
+    postponed: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,19 +95,27 @@ def _parts(
 
 
 async def push(
-    store: Store, phone: Phone, request: SyncRequest, *, received_ms: int
+    store: Store,
+    phone: Phone,
+    request: SyncRequest,
+    *,
+    received_ms: int,
+    mutations_max: int = MUTATIONS_MAX,
 ) -> Contact:
     """Store a request's mutations in order and return their outcomes and the next lease.
+
+    Of more than `mutations_max` the later ones are postponed: not looked at, not stored.
 
     Raises:
         StaleLease: if the lease is neither the current nor the previous one, which means that
             two phones share an identity. Nothing of the request is stored.
     """
     call = Call(phone=phone, request=request, received_ms=received_ms, fresh_lease=new_id())
-    return await _in_turn(
-        _parts(request.mutations, BATCH_MUTATIONS_MAX),
+    contact = await _in_turn(
+        _parts(request.mutations[:mutations_max], BATCH_MUTATIONS_MAX),
         lambda part: _stored(store, call, part),
     )
+    return replace(contact, postponed=tuple(e.n for e in request.mutations[mutations_max:]))
 
 
 async def _in_turn(

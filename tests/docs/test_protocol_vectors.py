@@ -14,7 +14,7 @@ from tests.style.sources import ROOT
 from tools.vectors import VECTORS, page_texts, vector_text
 from tools.vectors_tables import MARKED, TABLES
 
-# Answered only when the server itself is at fault, or kept for a server that takes less.
+# Answered only when the server itself is at fault, or so busy that it takes less.
 NOT_IN_A_STORY = {Code.SERVER_FAULT, Code.BATCH_LIMIT}
 
 
