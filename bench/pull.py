@@ -181,12 +181,12 @@ async def measure(where: Database, *, seconds: float) -> dict[str, Any]:
             }
 
         leases: dict[str, str] = {}
-        with server(where.url) as port:
+        with server(where.url) as running:
             rate, items, size = await paged(
-                port, phones, recent, seconds=seconds, leases=leases
+                running.port, phones, recent, seconds=seconds, leases=leases
             )
             first, first_items, first_size = await paged(
-                port, phones, lambda _: None, seconds=seconds, leases=leases
+                running.port, phones, lambda _: None, seconds=seconds, leases=leases
             )
         common = await common_way(store, bucket, head.seq - PAGE, seconds=seconds)
         reply = b'{"lease":"x","buckets":[{"put":[]}],"pad":"%s"}' % (b"x" * size)

@@ -215,8 +215,10 @@ async def measure(where: Database, *, seconds: float, workers: int) -> dict[str,
             await record(store, phone, batch(phone, first_n=1, size=SIZE, now=now))
             for phone in phones[:PHONES]
         ]
-        with server(where.url, workers=workers) as port:
-            http = await over_http(port, phones[PHONES : PHONES + CONCURRENT], seconds=seconds)
+        with server(where.url, workers=workers) as running:
+            http = await over_http(
+                running.port, phones[PHONES : PHONES + CONCURRENT], seconds=seconds
+            )
         path = await in_process(store, phones[PHONES + CONCURRENT :], seconds=seconds)
         statements = await replay(store, recorded)
     return {

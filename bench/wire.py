@@ -1,15 +1,23 @@
 """The smallest HTTP/1.1 client that keeps a connection: so that the load costs little CPU."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """Status and body of one answer, as sent."""
+    """One answer, as sent; the lines of `head` are in lower case."""
 
     status: int
+    head: tuple[bytes, ...]
     body: bytes
+
+    def header(self, name: bytes) -> bytes | None:
+        """The value of a header, or None."""
+        for line in self.head:
+            if line.startswith(name + b":"):
+                return line.partition(b":")[2].strip()
+        return None
 
 
 class Connection:
@@ -26,6 +34,14 @@ class Connection:
 
     async def request(self, method: str, path: str, token: str, body: bytes = b"") -> Answer:
         """Send one request and read the whole answer."""
+        await self.send(method, path, token, body)
+        raw = await self._reader.readuntil(b"\r\n\r\n")
+        answer = Answer(status=int(raw[9:12]), head=tuple(raw.lower().split(b"\r\n")), body=b"")
+        length = int(answer.header(b"content-length") or 0)
+        return replace(answer, body=await self._reader.readexactly(length))
+
+    async def send(self, method: str, path: str, token: str, body: bytes = b"") -> None:
+        """Send one request without waiting for its answer."""
         head = (
             f"{method} {path} HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer {token}\r\n"
             f"content-type: application/json\r\ncontent-length: {len(body)}\r\n"
@@ -33,14 +49,6 @@ class Connection:
         )
         self._writer.write(head.encode() + body)
         await self._writer.drain()
-        raw = await self._reader.readuntil(b"\r\n\r\n")
-        lines = raw.lower().split(b"\r\n")
-        length = next(
-            int(line.partition(b":")[2])
-            for line in lines
-            if line.startswith(b"content-length:")
-        )
-        return Answer(status=int(raw[9:12]), body=await self._reader.readexactly(length))
 
     async def close(self) -> None:
         """Close the connection."""

@@ -25,10 +25,11 @@ _POLICY: Final = "caller"
 class Quotas:
     """At most `requests` requests of one caller in each window of `window_s` seconds.
 
-    Of more than `CALLERS_MAX` callers in one window those who come later are not counted.
+    Of more than `callers_max` callers in one window those who come later are not counted.
     """
 
-    def __init__(self, *, requests: int, window_s: int) -> None:
+    def __init__(self, *, requests: int, window_s: int, callers_max: int = CALLERS_MAX) -> None:
+        self._callers_max = callers_max
         self._requests = requests
         self._window_s = window_s
         self._window = -1
@@ -52,7 +53,7 @@ class Quotas:
         used = self._used.get(caller, 0)
         if used + self._elsewhere.get(caller, 0) >= self._requests:
             raise self._refusal(now_ms)
-        if used or len(self._used) < CALLERS_MAX:
+        if used or len(self._used) < self._callers_max:
             self._used[caller] = used + 1
 
     def _enter_window(self, window: int) -> None:
