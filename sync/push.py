@@ -1,6 +1,7 @@
 """A device's batch becomes a plan: what to store and what to answer. Pure, and never raises."""
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
@@ -9,17 +10,30 @@ from sync.decide import decide
 from sync.fields import Ref, is_id
 from sync.ids import derived_id
 from sync.kinds import KINDS
-from sync.known import Author, DeviceState, Interval, Known, Located, Plan, Settled
+from sync.known import (
+    Acting,
+    Author,
+    DeviceState,
+    Held,
+    Interval,
+    Known,
+    Located,
+    Plan,
+    Settled,
+)
 from sync.lifecycle import INCIDENT, acts_of
 from sync.mutation import ClockReading, Malformed, Mutation, Quality
 from sync.outcome import Code, Outcome
 from sync.record import Record
+from sync.release import is_ruling, rule_on
 from sync.sheet import Deed, Sheet, Verdict, possible_ids
 from sync.state import live_value
 
 __all__ = [
+    "Acting",
     "Author",
     "DeviceState",
+    "Held",
     "Interval",
     "Known",
     "Located",
@@ -161,22 +175,7 @@ class _Planning:
         if stored.body_hash != body_hash:
             self.flagged = True
             return self._settled(item, _quarantined(Code.REUSED_N), body_hash)
-        return Settled(
-            n=stored.n,
-            record=stored.record,
-            kind=stored.kind,
-            outcome=stored.outcome,
-            code=stored.code,
-            field=stored.field,
-            rev=stored.rev,
-            at_ms=stored.at_ms,
-            quality=stored.quality,
-            body_hash=stored.body_hash,
-            replayed=True,
-            base=stored.base,
-            actor=stored.actor,
-            body=stored.body,
-        )
+        return replace(stored, replayed=True)
 
     def _settle(self, item: Mutation | Malformed, body_hash: str) -> Settled:
         """Decide the next n for good."""
@@ -214,22 +213,42 @@ class _Planning:
             return _quarantined(Code.DEVICE_REVOKED)
         if self.flagged:
             return _quarantined(Code.STALE_LEASE if device.flagged else Code.REUSED_N)
+        try:
+            verdict, changed = self._decided(mutation, at_ms, quality)
+        except Exception:  # noqa: BLE001 - one bad mutation must not stop a worker's queue
+            return Verdict(outcome=Outcome.HELD, code=Code.SERVER_FAULT, rev=0)
+        self.records.update(changed)
+        self.writes.update(changed)
+        return verdict
+
+    def _decided(
+        self, mutation: Mutation, at_ms: int, quality: Quality
+    ) -> tuple[Verdict, Mapping[str, Record]]:
+        known = self.known
+        located = known.located.get(mutation.n)
+        if is_ruling(self.author, mutation):
+            return rule_on(self.records, mutation, known.held.get(mutation.n), located)
+        author, authority = self._author_of(mutation, at_ms)
         deed = Deed(
-            author=self.author,
+            author=author,
             mutation=mutation,
             at_ms=at_ms,
             quality=quality,
-            located=self.known.located.get(mutation.n),
-            authority=self.known.authority,
+            located=located,
+            authority=authority,
         )
         sheet = Sheet(self.records)
-        try:
-            verdict = decide(sheet, deed)
-        except Exception:  # noqa: BLE001 - one bad mutation must not stop a worker's queue
-            return Verdict(outcome=Outcome.HELD, code=Code.SERVER_FAULT, rev=0)
-        self.records.update(sheet.changed)
-        self.writes.update(sheet.changed)
-        return verdict
+        verdict = decide(sheet, deed)
+        return verdict, sheet.changed
+
+    def _author_of(
+        self, mutation: Mutation, at_ms: int
+    ) -> tuple[Author, Mapping[str, tuple[Interval, ...]]]:
+        """Whose work a mutation is: the signed-in account's, or that of an accepted actor."""
+        actor = None if mutation.actor is None else self.known.actors.get(mutation.actor)
+        if actor is None or (actor.until_ms is not None and at_ms >= actor.until_ms):
+            return self.author, self.known.authority
+        return actor.author, actor.authority
 
     def _settled(
         self,

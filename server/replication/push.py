@@ -11,16 +11,17 @@ from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from server.clock import new_id
-from server.db.store import RetryTransaction, Store, StoreBusy
+from server.db.store import Store
 from server.problem_answers import log_fault
-from server.problems import Problem, StaleLease, Unauthenticated
+from server.problems import StaleLease, Unauthenticated
 from server.replication import queries
-from server.replication.apply import decide_and_store, save_contact
+from server.replication.apply import save_contact
+from server.replication.faults import is_about_content
 from server.replication.gather import Batch
 from server.replication.queries import DbRow
+from server.replication.settle import settle
 from sync.clock import offset_of
 from sync.mutation import Malformed, Mutation
 from sync.outcome import Code
@@ -28,7 +29,6 @@ from sync.push import Author, Settled
 from sync.wire import MUTATIONS_MAX, SyncRequest
 
 BATCH_MUTATIONS_MAX = 100
-_NOBODYS_FAULT = (Problem, RetryTransaction, StoreBusy, OSError, MemoryError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,10 +141,8 @@ async def _stored(store: Store, call: Call, part: _Part) -> Contact:
     """Store one part; if a mutation cannot be stored, find it, hold it and store the others."""
     try:
         return await store.write(partial(_transact, call=call, part=part))
-    except _NOBODYS_FAULT:
-        raise
     except Exception as error:
-        if not part.mutations or part.faulty or not _is_about_content(error):
+        if not part.mutations or part.faulty or not is_about_content(error):
             raise
         log_fault(error, "a batch of mutations")
     if len(part.mutations) == 1:
@@ -153,13 +151,6 @@ async def _stored(store: Store, call: Call, part: _Part) -> Contact:
     alone = _parts(part.mutations, 1, first=part.first, last=part.last)
     alone[0] = replace(alone[0], stopped=part.stopped)
     return await _in_turn(alone, lambda each: _stored(store, call, each))
-
-
-def _is_about_content(error: Exception) -> bool:
-    """Say whether an error comes from what is to be stored, and not from the database."""
-    return not isinstance(error, SQLAlchemyError) or isinstance(
-        error, (DataError, IntegrityError)
-    )
 
 
 def _transact(db: Connection, *, call: Call, part: _Part) -> Contact:
@@ -235,5 +226,5 @@ def _settle(
         faulty=part.faulty,
         stopped=part.stopped,
     )
-    plan = decide_and_store(db, batch)
+    plan = settle(db, batch)
     return plan.settled_through, tuple(plan.answers)

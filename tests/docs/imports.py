@@ -21,11 +21,13 @@ ROOMS = {
     ),
     "features": (
         "areas",
+        "assignments",
         "casework",
         "conflicts",
         "consolewrites",
         "grids",
         "households",
+        "inbox",
         "layers",
         "web",
     ),
