@@ -9,8 +9,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from enum import IntEnum
+from math import exp
 
+from server.clock import ticks_s
 from server.problems import ServiceUnavailable
+from sync.pacing import retry_after_s
+
+_FADE_S = 5.0
 
 
 class Rank(IntEnum):
@@ -22,6 +27,21 @@ class Rank(IntEnum):
     UPLOAD = 0
     PULL = 1
     CONSOLE = 2
+
+
+class _Recent:
+    """How often something happened lately; what is `_FADE_S` old counts for a third."""
+
+    def __init__(self) -> None:
+        self._count = 0.0
+        self._at_s = ticks_s()
+
+    def add(self) -> None:
+        self._count = self.count() + 1
+        self._at_s = ticks_s()
+
+    def count(self) -> float:
+        return self._count * exp((self._at_s - ticks_s()) / _FADE_S)
 
 
 @dataclass(slots=True, order=True)
@@ -44,6 +64,8 @@ class Admission:
         self._waiting_s = waiting_s
         self._queue: list[_Waiter] = []
         self._arrived = 0
+        self._refused = _Recent()
+        self._served = _Recent()
 
     @property
     def load(self) -> float:
@@ -59,7 +81,7 @@ class Admission:
         """
         full = not self._free and len(self._queue) >= self._waiting_max
         if full and not (self._queue and self._queue[-1].rank > rank):
-            raise ServiceUnavailable("The server is busy.")
+            raise self._refusal()
 
     @asynccontextmanager
     async def place(self, rank: Rank = Rank.CONSOLE) -> AsyncIterator[None]:
@@ -75,6 +97,7 @@ class Admission:
         try:
             yield
         finally:
+            self._served.add()
             self._leave()
 
     def _queued(self, rank: Rank) -> _Waiter:
@@ -82,7 +105,7 @@ class Admission:
         if len(self._queue) >= self._waiting_max:
             displaced = self._queue.pop().placed
             if not displaced.done():
-                displaced.set_exception(ServiceUnavailable("The server is busy."))
+                displaced.set_exception(self._refusal())
         self._arrived += 1
         placed = asyncio.get_running_loop().create_future()
         waiter = _Waiter(rank=rank, number=self._arrived, placed=placed)
@@ -96,7 +119,7 @@ class Admission:
         except BaseException as error:
             self._give_up(waiter)
             if isinstance(error, TimeoutError):
-                raise ServiceUnavailable("The server is busy.") from None
+                raise self._refusal() from None
             raise
 
     def _give_up(self, waiter: _Waiter) -> None:
@@ -107,6 +130,11 @@ class Admission:
         placed = waiter.placed
         if placed.done() and not placed.cancelled() and placed.exception() is None:
             self._leave()
+
+    def _refusal(self) -> ServiceUnavailable:
+        self._refused.add()
+        wait_s = retry_after_s(self._refused.count(), self._served.count())
+        return ServiceUnavailable("The server is busy.", wait_s=wait_s)
 
     def _leave(self) -> None:
         """Give the place to the first who still waits for one."""

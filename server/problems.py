@@ -326,6 +326,15 @@ class ServiceUnavailable(Problem):
     title, title_zh = "Temporarily not available", "服务暂时不可用"
     retry_after_s = 2
 
+    def __init__(self, detail: str = "", *, wait_s: float = 2, **extensions: Any) -> None:
+        super().__init__(detail, **extensions)
+        self.wait_s = wait_s
+
+    @override
+    def headers(self) -> dict[str, str]:
+        """Return when to come back."""
+        return {"retry-after": str(jitter_s(self.wait_s))}
+
 
 def problem_types() -> tuple[type[Problem], ...]:
     """Return every problem type, ordered by status, then slug."""

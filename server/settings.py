@@ -29,7 +29,7 @@ class Limits(BaseSettings):
     buffered_bytes: int = Field(
         default=256 * MEBIBYTE, gt=0, description="bodies held in memory by one process"
     )
-    requests: int = Field(default=32, gt=0, description="requests worked on at once")
+    requests: int = Field(default=16, gt=0, description="requests worked on at once")
     waiting: int = Field(default=64, ge=0, description="requests that may queue for a place")
     waiting_s: float = Field(default=0.5, gt=0, description="longest stay in that queue")
     bulk_requests: int = Field(

@@ -6,6 +6,8 @@ the busier the server, the later and the wider apart.
 
 NEXT_SYNC_S_MIN = 900
 NEXT_SYNC_S_MAX = 3_600
+RETRY_S_MIN = 2.0
+RETRY_S_MAX = 30.0
 BATCH_LOAD = 0.5
 _SPREAD_IDLE = 0.2
 
@@ -22,6 +24,20 @@ def next_sync_s(load: float, chance: float) -> int:
     load = min(max(load, 0.0), 1.0)
     spread = _SPREAD_IDLE + (1 - _SPREAD_IDLE) * load
     return round(NEXT_SYNC_S_MIN * (1 + load) * (1 + spread * chance))
+
+
+def retry_after_s(refused: float, served: float) -> float:
+    """Return the least seconds after which a refused caller shall come back.
+
+    Args:
+        refused: requests refused lately, this one included.
+        served: requests served in the same time.
+
+    It grows with the number refused for each one served, from 2 to 30 seconds: refusing is
+    cheap but not free, and a crowd that asks too often leaves less for the others.
+    """
+    crowding = refused / max(served, 1.0)
+    return min(RETRY_S_MIN * max(crowding, 1.0), RETRY_S_MAX)
 
 
 def takes_one_batch(load: float) -> bool:

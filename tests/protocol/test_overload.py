@@ -52,7 +52,8 @@ async def test_a_busy_server_takes_one_batch_and_asks_for_the_rest_again(
         await RawPhone.enrol(narrow, world.tokens[each]) for each in ("ann", "bob")
     ]
     queued = notes(second, world)
-    _, reply = await asyncio.gather(first.sync(notes(first, world)), second.sync(queued))
+    replies = await asyncio.gather(first.sync(notes(first, world)), second.sync(queued))
+    reply = replies[1]
     late = range(BATCH_MUTATIONS_MAX + 1, SENT + 1)
     assert reply["settled_through"] == BATCH_MUTATIONS_MAX
     assert reply["outcomes"] == [

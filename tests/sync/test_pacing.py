@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.pacing import NEXT_SYNC_S_MAX, NEXT_SYNC_S_MIN, next_sync_s, takes_one_batch
+from sync.pacing import (
+    NEXT_SYNC_S_MAX,
+    NEXT_SYNC_S_MIN,
+    RETRY_S_MAX,
+    RETRY_S_MIN,
+    next_sync_s,
+    retry_after_s,
+    takes_one_batch,
+)
 
 loads = st.floats(min_value=-1, max_value=3)
 chances = st.floats(min_value=0, max_value=1, exclude_max=True)
@@ -49,3 +57,22 @@ def test_examples(load: float, chance: float, seconds: int) -> None:
 
 def test_half_a_full_server_takes_one_batch_a_request() -> None:
     assert [takes_one_batch(load) for load in (0, 0.49, 0.5, 1)] == [False, False, True, True]
+
+
+counts = st.floats(min_value=0, max_value=1e6)
+
+
+@given(refused=counts, more=counts, served=counts)
+def test_the_more_are_refused_the_later_they_come_back(
+    refused: float, more: float, served: float
+) -> None:
+    calm, crowded = retry_after_s(refused, served), retry_after_s(refused + more, served)
+    assert RETRY_S_MIN <= calm <= crowded <= RETRY_S_MAX
+
+
+@pytest.mark.parametrize(
+    ("refused", "served", "seconds"),
+    [(1, 0, 2), (1, 100, 2), (100, 100, 2), (400, 100, 8), (100_000, 1, 30)],
+)
+def test_examples_of_coming_back(refused: float, served: float, seconds: float) -> None:
+    assert retry_after_s(refused, served) == seconds
