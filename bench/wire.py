@@ -3,6 +3,8 @@
 import asyncio
 from dataclasses import dataclass, replace
 
+_PLAIN = "accept-encoding: identity"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
@@ -32,20 +34,25 @@ class Connection:
         """Connect."""
         return cls(*await asyncio.open_connection(host, port, limit=2**24))
 
-    async def request(self, method: str, path: str, token: str, body: bytes = b"") -> Answer:
-        """Send one request and read the whole answer."""
-        await self.send(method, path, token, body)
+    async def request(
+        self, method: str, path: str, token: str, body: bytes = b"", *, packed: bool = False
+    ) -> Answer:
+        """Send one request and read the whole answer; `packed` bodies are gzip, both ways."""
+        await self.send(method, path, token, body, packed=packed)
         raw = await self._reader.readuntil(b"\r\n\r\n")
         answer = Answer(status=int(raw[9:12]), head=tuple(raw.lower().split(b"\r\n")), body=b"")
         length = int(answer.header(b"content-length") or 0)
         return replace(answer, body=await self._reader.readexactly(length))
 
-    async def send(self, method: str, path: str, token: str, body: bytes = b"") -> None:
+    async def send(
+        self, method: str, path: str, token: str, body: bytes = b"", *, packed: bool = False
+    ) -> None:
         """Send one request without waiting for its answer."""
+        coding = "content-encoding: gzip\r\naccept-encoding: gzip" if packed else _PLAIN
         head = (
             f"{method} {path} HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer {token}\r\n"
             f"content-type: application/json\r\ncontent-length: {len(body)}\r\n"
-            "accept-encoding: identity\r\n\r\n"
+            f"{coding}\r\n\r\n"
         )
         self._writer.write(head.encode() + body)
         await self._writer.drain()

@@ -50,6 +50,14 @@ def new_secret() -> str:
     return secrets.token_urlsafe(32)
 
 
+def new_lease() -> str:
+    """Return 72 random bits as 12 characters: enough to tell a few copies of a phone apart.
+
+    It travels both ways in every call, so it is short. It opens nothing: the token does.
+    """
+    return secrets.token_urlsafe(9)
+
+
 def jitter_s(low_s: float) -> int:
     """Return whole seconds drawn uniformly from [low_s, 3 * low_s], at least 1.
 

@@ -124,8 +124,8 @@ async def sync_once(
     phone = Phone(
         device=principal.device or "", account=principal.account, role=principal.role.value
     )
-    mutations_max = BATCH_MUTATIONS_MAX if takes_one_batch(load) else MUTATIONS_MAX
-    contact = await push(store, phone, asked, received_ms=now, mutations_max=mutations_max)
+    busy = takes_one_batch(load)
+    contact = await push(store, phone, asked, received_ms=now, one_batch=busy)
     account = principal.account
     revoked = contact.revoked
 
@@ -145,7 +145,7 @@ async def sync_once(
             enter=pulled.enter,
             leave=pulled.leave,
             next_sync_s=next_sync_s(load, chance()),
-            limits=Limits(mutations=mutations_max),
+            limits=Limits(mutations=BATCH_MUTATIONS_MAX if busy else MUTATIONS_MAX),
         )
     )
     body = assemble_reply(head, pulled.pages)

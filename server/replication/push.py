@@ -1,8 +1,8 @@
 """The phones' door to the write path: one contact, its lease, and its batches.
 
-A request is stored in transactions of at most `BATCH_MUTATIONS_MAX` mutations. Each commits by
-itself, so a request that dies half way keeps what was settled and the phone sends the rest
-again.
+A request is stored in transactions of at most `BATCH_MUTATIONS_MAX` mutations, and a group lies
+in one of them. Each commits by itself, so a request that dies half way keeps what was settled
+and the phone sends the rest again.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from server.clock import new_id
+from server.clock import new_lease
 from server.db.store import Store
 from server.problem_answers import log_fault
 from server.problems import StaleLease, Unauthenticated
@@ -22,11 +22,12 @@ from server.replication.faults import is_about_content
 from server.replication.gather import Batch
 from server.replication.queries import DbRow
 from server.replication.settle import settle
+from sync import groups
 from sync.clock import offset_of
 from sync.mutation import Malformed, Mutation
 from sync.outcome import Code
 from sync.push import Author, Settled
-from sync.wire import MUTATIONS_MAX, SyncRequest
+from sync.wire import SyncRequest
 
 BATCH_MUTATIONS_MAX = 100
 
@@ -83,14 +84,14 @@ def _parts(
     first: bool = True,
     last: bool = True,
 ) -> list[_Part]:
-    starts = range(0, max(len(mutations), 1), size)
+    cut = groups.parts(mutations, size)
     return [
         _Part(
-            mutations=mutations[start : start + size],
-            first=first and start == 0,
-            last=last and start + size >= len(mutations),
+            mutations=each,
+            first=first and place == 0,
+            last=last and place == len(cut) - 1,
         )
-        for start in starts
+        for place, each in enumerate(cut)
     ]
 
 
@@ -100,22 +101,25 @@ async def push(
     request: SyncRequest,
     *,
     received_ms: int,
-    mutations_max: int = MUTATIONS_MAX,
+    one_batch: bool = False,
 ) -> Contact:
     """Store a request's mutations in order and return their outcomes and the next lease.
 
-    Of more than `mutations_max` the later ones are postponed: not looked at, not stored.
+    With `one_batch` what does not fit into the first transaction is postponed: not looked at,
+    not stored.
 
     Raises:
         StaleLease: if the lease is neither the current nor the previous one, which means that
             two phones share an identity. Nothing of the request is stored.
     """
-    call = Call(phone=phone, request=request, received_ms=received_ms, fresh_lease=new_id())
+    call = Call(phone=phone, request=request, received_ms=received_ms, fresh_lease=new_lease())
+    taken = request.mutations
+    if one_batch:
+        taken = taken[: len(groups.parts(taken, BATCH_MUTATIONS_MAX)[0])]
     contact = await _in_turn(
-        _parts(request.mutations[:mutations_max], BATCH_MUTATIONS_MAX),
-        lambda part: _stored(store, call, part),
+        _parts(taken, BATCH_MUTATIONS_MAX), lambda part: _stored(store, call, part)
     )
-    return replace(contact, postponed=tuple(e.n for e in request.mutations[mutations_max:]))
+    return replace(contact, postponed=tuple(e.n for e in request.mutations[len(taken) :]))
 
 
 async def _in_turn(
@@ -138,17 +142,17 @@ def _met_gap(answers: Iterable[Settled]) -> bool:
 
 
 async def _stored(store: Store, call: Call, part: _Part) -> Contact:
-    """Store one part; if a mutation cannot be stored, find it, hold it and store the others."""
+    """Store one part; what cannot be stored is held with its group, and the others stored."""
     try:
         return await store.write(partial(_transact, call=call, part=part))
     except Exception as error:
         if not part.mutations or part.faulty or not is_about_content(error):
             raise
         log_fault(error, "a batch of mutations")
-    if len(part.mutations) == 1:
-        (only,) = part.mutations
-        return await _stored(store, call, replace(part, faulty=frozenset({only.n})))
     alone = _parts(part.mutations, 1, first=part.first, last=part.last)
+    if len(alone) == 1:
+        faulty = frozenset(each.n for each in part.mutations)
+        return await _stored(store, call, replace(part, faulty=faulty))
     alone[0] = replace(alone[0], stopped=part.stopped)
     return await _in_turn(alone, lambda each: _stored(store, call, each))
 
