@@ -63,11 +63,12 @@ class Quotas:
 
     def _refusal(self, now_ms: int) -> TooManyRequests:
         left_s = -(-((self._window + 1) * 1000 * self._window_s - now_ms) // 1000)
-        return TooManyRequests(
-            wait_s=left_s,
-            limit=f'"{_POLICY}";r=0;t={left_s}',
-            policy=f'"{_POLICY}";q={self._requests};w={self._window_s}',
-        )
+        refusal = TooManyRequests(wait_s=left_s)
+        refusal.fields = {
+            "ratelimit": f'"{_POLICY}";r=0;t={left_s}',
+            "ratelimit-policy": f'"{_POLICY}";q={self._requests};w={self._window_s}',
+        }
+        return refusal
 
 
 class RedisQuotas(Quotas):
