@@ -23,6 +23,7 @@ from bench.machine import emit
 from bench.push import SIZE, opened
 from bench.servers import Database, database
 from server.clock import now_ms
+from server.db.postgres_store import postgres_engine
 from server.db.store import Store
 from server.replication.push import push
 from sync.wire import decode_request
@@ -61,7 +62,7 @@ def records(db: Connection) -> int:
 
 
 async def grow(store: Store, *, target: int, model: str) -> None:
-    """Fill until there are `target` records, then bring the planner's statistics up to date."""
+    """Fill until there are `target` records, then let the database come to rest."""
     there = await store.read(records, timeout_ms=FILL_MS)
     while there < target:
         last = min(there + CHUNK, target)
@@ -71,10 +72,17 @@ async def grow(store: Store, *, target: int, model: str) -> None:
 
         await store.write(one, timeout_ms=FILL_MS)
         there = last
-    await store.write(
-        lambda db: db.execute(text("ANALYZE record, household, mutation, bucket")),
-        timeout_ms=FILL_MS,
-    )
+    await tidy(store)
+
+
+async def tidy(store: Store) -> None:
+    """Do now what the server would do in the background during the measurement."""
+    engine = postgres_engine(store.url, pool=1, statement_ms=FILL_MS)
+    async with engine.connect() as db:
+        direct = await db.execution_options(isolation_level="AUTOCOMMIT")
+        await direct.execute(text("VACUUM (ANALYZE) record, household, mutation, bucket"))
+        await direct.execute(text("CHECKPOINT"))
+    await engine.dispose()
 
 
 class Sender:
