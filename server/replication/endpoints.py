@@ -22,6 +22,7 @@ from server.problems import (
 from server.replication import feed_queries, queries
 from server.replication import pull as feed
 from server.replication.coding import packed
+from server.replication.media_queries import media_wanted
 from server.replication.push import BATCH_MUTATIONS_MAX, Contact, Phone, push
 from server.replication.schemas import (
     ManifestOut,
@@ -133,7 +134,7 @@ async def sync_once(
     account = principal.account
     revoked = contact.revoked
 
-    def read(db: Any) -> tuple[str, feed.Pulled]:
+    def read(db: Any) -> tuple[str, feed.Pulled, tuple[str, ...]]:
         allowed = [] if revoked else feed.allowed_buckets(db, account, now)
         pulled = feed.pull(
             db,
@@ -142,9 +143,10 @@ async def sync_once(
             budget=feed.page_bytes(asked.max_bytes),
             takes=asked.takes,
         )
-        return queries.incarnation(db), pulled
+        wanted = () if revoked else media_wanted(db, phone.device, now)
+        return queries.incarnation(db), pulled, wanted
 
-    incarnation, pulled = await store.read(read)
+    incarnation, pulled, wanted = await store.read(read)
     head = reply_head(
         SyncReply(
             server_time_ms=now,
@@ -154,6 +156,7 @@ async def sync_once(
             outcomes=_outcomes(contact),
             enter=pulled.enter,
             leave=pulled.leave,
+            media_wanted=wanted,
             next_sync_s=next_sync_s(load, chance()),
             limits=Limits(mutations=BATCH_MUTATIONS_MAX if busy else MUTATIONS_MAX),
         )
