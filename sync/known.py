@@ -127,7 +127,8 @@ class Known:
     assignments covered each bucket; absent = never. `located` is by n. `faulty` are the n that
     could not be stored as decided: a person must look. `stopped` says that an earlier part of
     the same request met a gap. `actors` are the accounts accepted beside the author, by id.
-    `held` is, by the n of a console's ruling, what it is about.
+    `held` is, by the n of a console's ruling, what it is about. `group` is the group of the
+    mutation settled last; it needs to be known only if the batch holds mutations with one.
     """
 
     device: DeviceState
@@ -137,6 +138,7 @@ class Known:
     located: Mapping[int, Located] = field(default_factory=lambda: EMPTY)
     faulty: frozenset[int] = frozenset()
     stopped: bool = False
+    group: str | None = None
     actors: Mapping[str, Acting] = field(default_factory=lambda: EMPTY)
     held: Mapping[int, Held] = field(default_factory=lambda: EMPTY)
 

@@ -33,6 +33,7 @@ from sync.push import (
 )
 from sync.record import Record
 from sync.sheet import former_buckets
+from sync.wire_mutation import group_of
 
 _GRID = "grid:"
 _USER = "user:"
@@ -197,8 +198,10 @@ def gather(db: Connection, batch: Batch) -> Gathered:
     """
     device, mutations = batch.device, batch.mutations
     state = device_state(device)
-    repeated = [each.n for each in mutations if each.n <= state.settled_through]
-    rows = queries.settled_rows(db, device.id, repeated) if repeated else ()
+    repeated = {each.n for each in mutations if each.n <= state.settled_through}
+    last = [state.settled_through] if any(each.group is not None for each in mutations) else []
+    wanted = sorted({*repeated, *last})
+    rows = queries.settled_rows(db, device.id, wanted) if wanted else ()
     sound = [each for each in mutations if each.n not in batch.faulty]
     cited = cited_by(db, batch.author, sound)
     subjects = [*sound, *cited.let_go.values()]
@@ -216,12 +219,13 @@ def gather(db: Connection, batch: Batch) -> Gathered:
     owners = {author.account for author, _ in cited.owners.values()}
     known = Known(
         device=state,
-        settled={row.n: settled_of(row) for row in rows},
+        settled={row.n: settled_of(row) for row in rows if row.n in repeated},
         records={key: each.record for key, each in stored.items()},
         authority=authority,
         located=located,
         faulty=batch.faulty,
         stopped=batch.stopped,
+        group=next((group_of(row.body) for row in rows if row.n in last), None),
         actors=_actors(db, batch.author, sound, numbers),
         held=held_of(db, cited, {each: authority_of(db, each, numbers) for each in owners}),
     )

@@ -113,6 +113,7 @@ class Backend:
     devices: dict[str, DeviceState] = field(default_factory=dict)
     answers: dict[tuple[str, int], Settled] = field(default_factory=dict)
     history: list[Entry] = field(default_factory=list)
+    groups: dict[str, str | None] = field(default_factory=dict)
     authority: Mapping[str, Any] = field(default_factory=Everywhere)
     strangers: frozenset[str] = frozenset()
     waiting: dict[tuple[str, int], Held] = field(default_factory=dict)
@@ -124,6 +125,7 @@ class Backend:
             devices=dict(self.devices),
             answers=dict(self.answers),
             history=list(self.history),
+            groups=dict(self.groups),
             authority=self.authority,
             strangers=self.strangers,
             waiting=dict(self.waiting),
@@ -167,6 +169,7 @@ class Backend:
             records=self.gather([*batch, *_let_go(batch, held)]),
             authority={} if device.account in self.strangers else self.authority,
             located=located or {},
+            group=self.groups.get(device.id),
             actors=self.actors,
             held=held,
         )
@@ -263,6 +266,7 @@ class Backend:
     ) -> None:
         by_n = {each.n: each for each in reversed(batch)}
         for settled in plan.settled:
+            self.groups[device.id] = by_n[settled.n].group
             if isinstance(by_n[settled.n], Mutation):
                 self._wait(device.author, by_n[settled.n], settled)
                 self.history.append(
