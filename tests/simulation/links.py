@@ -60,15 +60,16 @@ class _CutStream(httpx.SyncByteStream):
 class Link(httpx.BaseTransport):
     """Carries one phone's requests to the model server, with the mishaps of `coming`.
 
-    `witness` sees every exchange that the server answered with 200: the request's members, and
-    whether the phone is waiting for the answer. `pause` lets time pass, in seconds.
+    `witness` sees every exchange that the server answered with 200: a sync request's members,
+    or None for one that compares a bucket, and whether the phone is waiting for the answer.
+    `pause` lets time pass, in seconds.
     """
 
     def __init__(
         self,
         server: ModelTransport,
         *,
-        witness: Callable[[dict[str, Any], bool], None],
+        witness: Callable[[dict[str, Any] | None, bool], None],
         pause: Callable[[int], None],
     ) -> None:
         self.coming: deque[Mishap] = deque()
@@ -156,7 +157,9 @@ _HAPPENS: dict[Trouble, Callable[[Link, httpx.Request, int], httpx.Response]] = 
 }
 
 
-def _members(request: httpx.Request) -> dict[str, Any]:
+def _members(request: httpx.Request) -> dict[str, Any] | None:
+    if request.url.path != "/v1/sync":
+        return None
     content = request.read()
     if request.headers.get("content-encoding") == "gzip":
         content = gzip.decompress(content)

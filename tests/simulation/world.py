@@ -70,9 +70,13 @@ class World:
             wall_ms=START_MS + SKEWS_MS[number],
         )
 
-    def _exchanged(self, number: int, request: dict[str, Any], *, read: bool) -> None:
+    def _exchanged(self, number: int, request: dict[str, Any] | None, *, read: bool) -> None:
         self.drain()
-        self.watch.exchange(self.replicas[number], request, read=read)
+        if request is not None:
+            self.watch.exchange(self.replicas[number], request, read=read)
+        elif read:
+            needed = self.replicas[number].damaged
+            promise(needed, "no missed change", "a bucket is compared")
 
     @property
     def server(self) -> ModelServer:
