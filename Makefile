@@ -14,7 +14,7 @@ PURE_TESTS := tests/sync tests/geo tests/style
 UV_LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --no-header
 
-.PHONY: help run test check format bench openapi lock migrate clean lint types services coverage
+.PHONY: help run test check format bench openapi lock migrate clean lint types services coverage simulate mutants nightly
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -34,6 +34,16 @@ format: .venv/.dev ## Rewrite the sources in the house format
 bench: .venv/.dev ## Measure the hot paths beside their ceilings, as JSON
 	$(BIN)/python -m bench.run $(ARGS)
 
+simulate: .venv/.dev ## Simulate phones, networks, crashes by seed, e.g. make simulate ARGS="--seeds 0:300"
+	$(BIN)/python -m tests.simulation $(ARGS)
+
+mutants: .venv/.dev ## Change sync/ and see whether tests notice, e.g. make mutants ARGS="merge lifecycle"
+	$(BIN)/python -m tools.mutants $(ARGS)
+
+nightly: .venv/.dev ## Ten thousand seeds on every core, then the properties with many examples
+	$(BIN)/python -m tests.simulation --seeds 0:10000 --jobs 0
+	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest $(ARGS) tests/sync
+
 openapi: .venv/.dev ## Regenerate openapi.yaml and the pages made from the code
 	$(BIN)/jingwei openapi > openapi.yaml.new
 	mv openapi.yaml.new openapi.yaml
@@ -49,7 +59,7 @@ migrate: .venv/.runtime ## Bring the database of JINGWEI_DATABASE_URL to the new
 	$(BIN)/jingwei migrate $(ARGS)
 
 clean: ## Remove the environment, caches and the demonstration's store
-	rm -rf .venv var dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage htmlcov
+	rm -rf .venv var dist mutants .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage htmlcov
 
 # --- pieces of `make test` ---------------------------------------------------------------------
 

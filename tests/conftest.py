@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from server.db.store import Store, open_store
 from server.migrations import migrate
@@ -34,6 +34,15 @@ settings.register_profile(
     stateful_step_count=100,
     derandomize=False,
     print_blob=True,
+)
+# A broken rule is to be noticed, not explained: no time goes into a smaller example of it.
+settings.register_profile(
+    "mutants",
+    _SHARED,
+    max_examples=60,
+    derandomize=True,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
 )
 settings.load_profile(
     os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev")

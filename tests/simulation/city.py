@@ -59,7 +59,10 @@ class City:
     """The server, its console and three phones."""
 
     def __init__(
-        self, *, check_reply: Callable[[ModelServer, str, bytes], None] = lambda *_: None
+        self,
+        *,
+        check_reply: Callable[[ModelServer, str, bytes], None] = lambda *_: None,
+        handsets: int = len(WORKERS),
     ) -> None:
         self.server = ModelServer(GRIDS)
         self._ids = itertools.count(1)
@@ -77,7 +80,7 @@ class City:
         for worker, column in HOLDINGS:
             self.server.assign(WORKERS[worker], GRIDS[column])
         self.transport = ModelTransport(self.server, check_reply=check_reply)
-        self.handsets = [Handset(n, self.transport) for n in range(3)]
+        self.handsets = [Handset(n, self.transport) for n in range(handsets)]
 
     def new_id(self) -> str:
         """Return the next id the console makes."""

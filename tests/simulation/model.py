@@ -28,7 +28,10 @@ GRID_WIDTH_E7 = 1_000_000
 ALWAYS = (Interval(lo_ms=0, hi_ms=None),)
 CONFIG = "config"
 CONSOLE = "device-of-the-console"
+OTHER_CONSOLE = "device-of-the-other-console"
+CONSOLES = frozenset({CONSOLE, OTHER_CONSOLE})
 DISPATCHER = "00000000-0000-7000-8000-00000000d15b"
+OTHER_DISPATCHER = "00000000-0000-7000-8000-00000000d15c"
 
 
 class StaleLease(Exception):  # noqa: N818
@@ -71,8 +74,10 @@ class Device:
 class Entry:
     """One batch as it was decided, for the books."""
 
-    device: str
+    author: Author
     batch: tuple[Mutation | Malformed, ...]
+    located: Mapping[int, Located]
+    received_ms: int
     plan: Plan
 
 
@@ -91,6 +96,7 @@ class ModelServer:
         self.next_sync_s = 0
         self._leases = 0
         self.enrol(DISPATCHER, CONSOLE)
+        self.enrol(OTHER_DISPATCHER, OTHER_CONSOLE)
 
     # what people do
 
@@ -120,11 +126,11 @@ class ModelServer:
             replace(each, hi_ms=self.now_ms) if each.hi_ms is None else each for each in held
         ]
 
-    def decide(self, **members: object) -> Settled:
-        """Let the dispatcher's console ask for one change."""
-        console = self.devices[CONSOLE]
-        mutation = sealed(Mutation(n=console.state.settled_through + 1, body=b"", **members))
-        return self._push(CONSOLE, [mutation], None).answers[0]
+    def decide(self, *, console: str = CONSOLE, **members: object) -> Settled:
+        """Let a dispatcher's console ask for one change."""
+        n = self.devices[console].state.settled_through + 1
+        mutation = sealed(Mutation(n=n, body=b"", **members))
+        return self._push(console, [mutation], None).answers[0]
 
     def backup(self) -> "ModelServer":
         """Return a copy of everything as it is now."""
@@ -221,6 +227,8 @@ class ModelServer:
         request: SyncRequest | None,
     ) -> Plan:
         known = self.devices[device]
+        author = self._author(device)
+        located = _located(batch, self.grids)
         plan = plan_push(
             Known(
                 device=known.state,
@@ -228,24 +236,36 @@ class ModelServer:
                     each.n: known.settled[each.n] for each in batch if each.n in known.settled
                 },
                 records=self._referenced(batch),
-                authority=self._authority(known.account, console=device == CONSOLE),
-                located=_located(batch, self.grids),
+                authority=self._authority(known.account, console=author.console),
+                located=located,
                 group=_group_of_last(known),
             ),
             batch,
-            author=Author(
-                device=device,
-                account=known.account,
-                role="dispatcher" if device == CONSOLE else "worker",
-                console=device == CONSOLE,
-                home_bucket=f"user:{known.account}",
-            ),
+            author=author,
             send=None if request is None else request.clock,
             received_ms=self.now_ms,
         )
         self._store(device, known, plan, request)
-        self.journal.append(Entry(device=device, batch=tuple(batch), plan=plan))
+        self.journal.append(
+            Entry(
+                author=author,
+                batch=tuple(batch),
+                located=located,
+                received_ms=self.now_ms,
+                plan=plan,
+            )
+        )
         return plan
+
+    def _author(self, device: str) -> Author:
+        account = self.devices[device].account
+        return Author(
+            device=device,
+            account=account,
+            role="dispatcher" if device in CONSOLES else "worker",
+            console=device in CONSOLES,
+            home_bucket=f"user:{account}",
+        )
 
     def _referenced(self, batch: Iterable[Mutation | Malformed]) -> dict[str, Record]:
         mutations = [each for each in batch if isinstance(each, Mutation)]
