@@ -14,7 +14,7 @@ PURE_TESTS := tests/sync tests/geo tests/style
 UV_LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --no-header
 
-.PHONY: help run test check format bench openapi lock migrate clean lint types services coverage
+.PHONY: help run test check format bench faults openapi lock migrate clean lint types services coverage
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -33,6 +33,9 @@ format: .venv/.dev ## Rewrite the sources in the house format
 
 bench: .venv/.dev ## Measure the hot paths beside their ceilings, as JSON
 	$(BIN)/python -m bench.run $(ARGS)
+
+faults: services .venv/.dev ## Break the real server on purpose and count, e.g. make faults ARGS="--class kills"
+	$(BIN)/python -m tests.faults $(ARGS)
 
 openapi: .venv/.dev ## Regenerate openapi.yaml and the pages made from the code
 	$(BIN)/jingwei openapi > openapi.yaml.new

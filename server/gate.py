@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from server.admission import Admission
 from server.clock import new_id, ticks_s
+from server.db import failpoints
 from server.headers import add_security_headers
 from server.inflate import Inflater
 from server.problem_answers import problem_of_fault
@@ -41,6 +42,7 @@ SYNC_PATH = "/v1/sync"
 UNCOUNTED_PATHS = frozenset({"/livez", "/readyz", "/v1/sync/wait"})  # cheap, or only waiting
 BULK_PATHS = frozenset({"/v1/geojson:validate", "/v1/grids:import"})
 PARSED_PATHS = frozenset({SYNC_PATH}) | BULK_PATHS
+_STEPS = {"http.response.start": "answer-started", "http.response.body": "answered"}
 _CHARSET = re.compile(r'\s*charset\s*=\s*"?utf-?8"?\s*', re.IGNORECASE)
 
 
@@ -85,7 +87,7 @@ class Gate:
         request_id = new_id()
         state: dict[str, Any] = scope.setdefault("state", {})
         state["request_id"] = request_id
-        answer = _Answer(send, request_id=request_id, hsts=self._hsts)
+        answer = _Answer(send, scope, request_id=request_id, hsts=self._hsts)
         try:
             await self._pass(scope, receive, answer)
         except Problem as problem:
@@ -101,8 +103,10 @@ class Gate:
             async with self._admission.place():
                 await self._app(scope, receive, answer.send)
             return
+        failpoints.reach("entry")
         body = await self._read(scope, receive)
         try:
+            failpoints.reach("body-read")
             if body:
                 scope["state"]["json"] = await _parsed(bytes(body))
             replay = b"" if scope["path"] in PARSED_PATHS else bytes(body)
@@ -155,8 +159,9 @@ class Gate:
 class _Answer:
     """Sends the answer with the headers that every answer has."""
 
-    def __init__(self, send: Send, *, request_id: str, hsts: bool) -> None:
+    def __init__(self, send: Send, scope: Scope, *, request_id: str, hsts: bool) -> None:
         self._send = send
+        self._writes = scope["method"] in WITH_BODY
         self._request_id = request_id
         self._hsts = hsts
         self._started = False
@@ -168,6 +173,8 @@ class _Answer:
             headers["x-request-id"] = self._request_id
             add_security_headers(headers, hsts=self._hsts)
         await self._send(message)
+        if self._writes:
+            failpoints.reach(_STEPS[message["type"]])
 
     async def problem(self, problem: Problem, scope: Scope, receive: Receive) -> None:
         if self._started:

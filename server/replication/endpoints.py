@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import Field
 
+from server.db import failpoints
 from server.deps import JsonBody, Now, StoreDep, WakeupsDep
 from server.identity.access import DevicePrincipal
 from server.identity.principal import DeviceStatus
@@ -149,6 +150,7 @@ async def sync_once(
         )
     )
     body = assemble_reply(head, pulled.pages)
+    failpoints.reach("answering")
     return packed(body, request.headers.get("accept-encoding", ""))
 
 
