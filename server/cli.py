@@ -23,6 +23,7 @@ from server import maintain as upkeep
 from server import serve as serving
 from server.app import VERSION, create_app
 from server.clock import now_ms
+from server.db import failpoints
 from server.db.postgres_store import UnsafeStore
 from server.db.store import StoreBusy, normalised, open_store
 from server.identity import queries as accounts
@@ -154,6 +155,7 @@ def serve(
     if is_embedded(database) and settings.workers > 1:
         raise fail("several workers need PostgreSQL; the embedded store has one writer")
     run_in_store(database, is_current)
+    failpoints.arm(settings.failpoints, allowed=settings.allow_unsafe)
     uvicorn.run(**serving.options(settings))
 
 
@@ -384,8 +386,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         reason = problem.detail or problem.title
     except StoreBusy as busy:
         reason = f"the database is not available ({busy.reason})"
-    except UnsafeStore as unsafe:
-        reason = str(unsafe)
+    except (UnsafeStore, failpoints.FailpointsRefused) as refused:
+        reason = str(refused)
     else:
         return
     typer.echo(f"jingwei: {reason}", err=True)

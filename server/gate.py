@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from server.admission import Admission, Rank
 from server.clock import new_id, now_ms, ticks_s
+from server.db import failpoints
 from server.headers import add_security_headers
 from server.inflate import Inflater
 from server.problem_answers import problem_of_fault
@@ -46,6 +47,7 @@ UNCOUNTED_PATHS = frozenset({"/livez", "/readyz", "/v1/sync/wait"})  # cheap, or
 BULK_PATHS = frozenset({"/v1/geojson:validate", "/v1/grids:import"})
 BULK_PREFIX = "/v1/layers/"
 PARSED_PATHS = frozenset({SYNC_PATH}) | BULK_PATHS
+_STEPS = {"http.response.start": "answer-started", "http.response.body": "answered"}
 _CHARSET = re.compile(r'\s*charset\s*=\s*"?utf-?8"?\s*', re.IGNORECASE)
 
 
@@ -135,7 +137,7 @@ class Gate:
         request_id = new_id()
         state: dict[str, Any] = scope.setdefault("state", {})
         state["request_id"] = request_id
-        answer = _Answer(send, request_id=request_id, hsts=self._hsts)
+        answer = _Answer(send, scope, request_id=request_id, hsts=self._hsts)
         try:
             await self._pass(scope, receive, answer)
         except Problem as problem:
@@ -159,8 +161,10 @@ class Gate:
         if is_upload(path):
             await self._stream(scope, receive, answer)
             return
+        failpoints.reach("entry")
         body = await self._read(scope, receive, admission, rank)
         try:
+            failpoints.reach("body-read")
             if body:
                 scope["state"]["json"] = await _parsed(bytes(body))
             replay = b"" if path in PARSED_PATHS else bytes(body)
@@ -236,8 +240,9 @@ class Gate:
 class _Answer:
     """Sends the answer with the headers that every answer has."""
 
-    def __init__(self, send: Send, *, request_id: str, hsts: bool) -> None:
+    def __init__(self, send: Send, scope: Scope, *, request_id: str, hsts: bool) -> None:
         self._send = send
+        self._writes = scope["method"] in WITH_BODY
         self._request_id = request_id
         self._hsts = hsts
         self._started = False
@@ -249,6 +254,8 @@ class _Answer:
             headers["x-request-id"] = self._request_id
             add_security_headers(headers, hsts=self._hsts)
         await self._send(message)
+        if self._writes:
+            failpoints.reach(_STEPS[message["type"]])
 
     async def problem(self, problem: Problem, scope: Scope, receive: Receive) -> None:
         if self._started:

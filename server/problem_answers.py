@@ -1,5 +1,6 @@
 """How errors become problems: what Pydantic, Starlette and our own code raise, and the rest."""
 
+import errno
 import logging
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -33,6 +34,13 @@ from server.problems import (
 )
 
 CONTENDED = "contended"
+_AWAY = (ConnectionError, TimeoutError)
+_SHORT_OF = frozenset(
+    {
+        errno.EAGAIN, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EMFILE, errno.ENFILE,
+        errno.ENOBUFS, errno.ENOMEM, errno.ENOSPC,
+    }
+)  # fmt: skip
 _log = logging.getLogger("jingwei.problems")
 
 # Messages of these Pydantic errors are made from the schema alone; others may quote the input.
@@ -128,9 +136,19 @@ def _on_http(request: Request, error: Exception) -> Response:
 
 
 def problem_of_fault(error: BaseException, request_id: str | None) -> Problem:
-    """Return the problem for an unexpected exception and log where it arose."""
+    """Return the problem for an unexpected exception and log where it arose.
+
+    What the machine lacks for the moment is no defect of ours: the caller comes again.
+    """
     log_fault(error, f"request {request_id}")
-    return ServerFault()
+    return ServiceUnavailable() if _is_shortage(error) else ServerFault()
+
+
+def _is_shortage(error: BaseException) -> bool:
+    """Say whether memory, file handles, the disk or a connection failed us, and may be back."""
+    if isinstance(error, OSError):
+        return isinstance(error, _AWAY) or error.errno in _SHORT_OF
+    return isinstance(error, MemoryError)
 
 
 def log_fault(error: BaseException, what: str) -> None:

@@ -10,6 +10,7 @@ from typing_extensions import override
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from server.app import create_app
+from server.db import failpoints
 from server.settings import Settings
 
 DRAIN_S = 20
@@ -86,6 +87,7 @@ def tune_gc() -> None:
 def make_app() -> FastAPI:
     """Return the application for a worker process; the settings come from the environment."""
     settings = Settings()
+    failpoints.arm(settings.failpoints, allowed=settings.allow_unsafe)
     PunctualProtocol.header_deadline_s = settings.limits.header_deadline_s
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
     app = create_app(settings)

@@ -77,6 +77,9 @@ class Settings(BaseSettings):
         default=False,
         description="accept a PostgreSQL that may lose acknowledged work in a crash; for tests",
     )
+    failpoints: str = Field(
+        default="", description="steps of a write at which the process fails; for tests"
+    )
     tombstone_days: int = Field(
         default=30,
         ge=1,

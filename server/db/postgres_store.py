@@ -9,6 +9,7 @@ connection lost during COMMIT is not tried again here: only the caller knows how
 import asyncio
 import logging
 import os
+from contextlib import suppress
 from typing import Final
 
 import asyncpg
@@ -19,6 +20,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from typing_extensions import override
 
+from server.db import failpoints
 from server.db.transaction import LostRace, Store, StoreBusy, T, Work, touched_by
 
 STATEMENT_MS: Final = 5_000
@@ -82,11 +84,14 @@ class PostgresStore(Store):
     ) -> tuple[T, frozenset[str]]:
         db = await self._connected(self._engine)
         try:
+            failpoints.reach("connected")
             answer, touched = await _run(db, work, timeout_ms)
+            failpoints.reach("before-commit")
             try:
                 await db.commit()
             except (DBAPIError, TimeoutError, OSError) as error:
                 raise _after_commit(error) from error
+            failpoints.reach("after-commit")
             return answer, touched
         finally:
             await _given_back(db)
@@ -177,10 +182,8 @@ async def _given_back(db: AsyncConnection) -> None:
 
 
 async def _closed(db: AsyncConnection) -> None:
-    try:
-        await db.close()
-    except (DBAPIError, OSError):  # it died before the rollback: drop it, the work is undone
-        await db.invalidate()
+    # If it died before the rollback the work is undone, and the pool has dropped it already.
+    with suppress(DBAPIError, OSError):
         await db.close()
 
 

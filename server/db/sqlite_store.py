@@ -19,6 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from typing_extensions import override
 
+from server.db import failpoints
 from server.db.address import sqlite_path
 from server.db.sqlfunctions import register_functions
 from server.db.transaction import LostRace, Store, StoreBusy, T, Work, touched_by
@@ -147,9 +148,12 @@ def _use_wal(raw: sqlite3.Connection) -> None:
 def _write(engine: Engine, work: Work[T]) -> tuple[T, frozenset[str]]:
     try:
         with engine.connect() as db:
+            failpoints.reach("connected")
             touched_by(db)
             with db.begin():
                 answer = work(db)
+                failpoints.reach("before-commit")
+            failpoints.reach("after-commit")
             return answer, touched_by(db)
     except (DBAPIError, sqlite3.Error) as error:
         raise _translated(error) from error

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from server.db import failpoints
 from server.db.bulk import Upsert
 from server.db.store import RetryTransaction, touch
 from server.replication import dependants, feeds, queries, waiting_queries
@@ -41,6 +42,7 @@ def decide_and_store(db: Connection, batch: Batch) -> tuple[Plan, frozenset[str]
     heads: dict[str, BucketHead] = {}
     for _ in range(_PLANS_MAX):
         gathered = gather(db, batch)
+        failpoints.reach("gathered")
         plan = plan_push(
             gathered.known,
             batch.mutations,
@@ -48,9 +50,11 @@ def decide_and_store(db: Connection, batch: Batch) -> tuple[Plan, frozenset[str]
             send=batch.send,
             received_ms=batch.received_ms,
         )
+        failpoints.reach("planned")
         touched = _touched(plan, gathered)
         if not touched <= heads.keys():
             heads |= queries.lock_buckets(db, touched - heads.keys())
+        failpoints.reach("buckets-locked")
         checked = _check(db, gathered, plan)
         if checked.unchanged:
             waiting = _store(db, batch, plan, gathered=gathered, heads=heads)
@@ -147,7 +151,9 @@ def _store(
         if any(each.record.kind == "grid" and each.visible for each in changes):
             queries.next_number(db, queries.GRIDS_VERSION)
     parts += [queue, queries.device_changed(batch.device, _device_values(batch, plan))]
+    failpoints.reach("storing")
     queries.save(db, parts)
+    failpoints.reach("stored")
     return {row["awaits"] for row in queue.rows if row["awaits"] is not None}
 
 

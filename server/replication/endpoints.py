@@ -7,6 +7,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import Field
 
 from server.clock import chance
+from server.db import failpoints
 from server.deps import JsonBody, Load, Now, StoreDep, WakeupsDep
 from server.identity.access import DevicePrincipal
 from server.identity.principal import DeviceStatus
@@ -162,6 +163,7 @@ async def sync_once(
         )
     )
     body = assemble_reply(head, pulled.pages)
+    failpoints.reach("answering")
     return packed(body, request.headers.get("accept-encoding", ""))
 
 

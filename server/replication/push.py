@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from server.clock import new_lease
+from server.db import failpoints
 from server.db.store import Store
 from server.problem_answers import log_fault
 from server.problems import StaleLease, Unauthenticated
@@ -159,7 +160,9 @@ async def _stored(store: Store, call: Call, part: _Part) -> Contact:
 
 def _transact(db: Connection, *, call: Call, part: _Part) -> Contact:
     """One part of a request: its mutations, and what the contact changes about the device."""
+    failpoints.reach("begun")
     device = _locked(db, call.phone)
+    failpoints.reach("device-locked")
     values: dict[str, Any] = {}
     if part.first:
         values |= rotate_lease(device, call.request.lease, call.fresh_lease)

@@ -154,6 +154,28 @@ async def test_a_connection_that_dies_inside_the_work_does_not_count_twice(pg: S
     assert await pg.read(lambda db: value_of(db, "a")) == 1
 
 
+async def test_a_connection_that_dies_before_its_rollback_is_dropped_without_a_word(
+    pg: Store, postgres: services.Postgres
+) -> None:
+    database = str(pg.url.database)
+
+    def work(db: Connection) -> int:
+        found = value_of(db, "a")
+        postgres.execute(DISCONNECT_ALL, database=database)
+        return found
+
+    def refused(db: Connection) -> None:
+        work(db)
+        raise StoreBusy("contended")
+
+    for _ in range(3):
+        assert await pg.read(work) == 0
+        with pytest.raises(StoreBusy, match="contended"):
+            await pg.write(refused)
+    await pg.write(lambda db: add_one(db, "a"))
+    assert await pg.read(lambda db: value_of(db, "a")) == 1
+
+
 async def test_a_restart_is_busy_and_then_heals(anyio_backend: str) -> None:  # noqa: ARG001
     cluster = services.Postgres().start()
     try:

@@ -1,0 +1,274 @@
+"""Known bugs, put into a server while it starts, to see that the harness finds them.
+
+The product has no switch for any of them: the process that is to be wrong replaces functions of
+its own before it serves. The numbers are those of the list that the harness must find; number 9
+(the offset of an upload kept beside the file) waits for uploads.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, select, text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+import sync.push
+from server.db import failpoints, postgres_store
+from server.db.bulk import Upsert
+from server.replication import apply, feed_queries, push, queries
+from sync.mutation import Malformed, Mutation
+from sync.push import Settled
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plant:
+    """One bug: how it is put in, the faults that show it, and the checks that must see it."""
+
+    title: str
+    patch: Callable[[], None]
+    run: str
+    database: str
+    found_by: frozenset[str]
+
+
+def plant(number: int) -> None:
+    """Put bug `number` into this process."""
+    PLANTS[number].patch()
+
+
+def replace_in(owner: Any, name: str, wrong: Any) -> None:
+    """Replace something of this process that exists."""
+    if not hasattr(owner, name):
+        raise LookupError(name)
+    setattr(owner, name, wrong)
+
+
+def _no_deduplication() -> None:
+    """A repeated n is decided again, and its log row is written over."""
+    settle = sync.push._Planning._settle
+
+    def again(self: Any, item: Mutation | Malformed, body_hash: str) -> Settled:
+        through = self.through
+        settled = settle(self, item, body_hash)
+        self.through = max(through, self.through)
+        return settled
+
+    replace_in(sync.push._Planning, "_replay", again)
+    changed = ("outcome", "rev", "at_ms")
+    key = ("device_id", "n")
+    replace_in(
+        queries,
+        "mutations_added",
+        lambda rows: Upsert(table=queries.MUTATION, rows=rows, key=key, update=changed),
+    )
+
+
+def _effect_outside_transaction() -> None:
+    """Records, feed and projections are committed before the log says that they happened."""
+    save = queries.save
+    of_the_log = (queries.MUTATION, queries.DEVICE)
+
+    def in_two(db: Connection, parts: Any) -> None:
+        everything = list(parts)
+        save(db, [each for each in everything if each.table not in of_the_log])
+        db.commit()
+        failpoints.reach("stored")
+        save(db, [each for each in everything if each.table in of_the_log])
+
+    replace_in(queries, "save", in_two)
+
+
+def _reply_before_commit() -> None:
+    """The answer is given while COMMIT is still to come."""
+    running = set()
+
+    async def write(self: Any, work: Any, timeout_ms: int | None) -> Any:
+        db = await self._connected(self._engine)
+        answer = await postgres_store._run(db, work, timeout_ms)
+
+        async def commit_later() -> None:
+            await asyncio.sleep(0.2)
+            await db.commit()
+            await postgres_store._given_back(db)
+
+        task = asyncio.create_task(commit_later())
+        running.add(task)
+        task.add_done_callback(running.discard)
+        return answer
+
+    replace_in(postgres_store.PostgresStore, "_write_once", write)
+
+
+def _commit_without_flush() -> None:
+    """COMMIT returns before the log is on the disk."""
+    create = create_async_engine
+
+    def lazy(url: Any, *, connect_args: dict[str, Any], **more: Any) -> Any:
+        connect_args["server_settings"]["synchronous_commit"] = "off"
+        return create(url, connect_args=connect_args, **more)
+
+    replace_in(postgres_store, "create_async_engine", lazy)
+
+
+def _no_device_lock() -> None:
+    """Two requests of one device are worked on at the same time."""
+    unlocked = select(*queries.DEVICE.c).where(queries.DEVICE.c.id == bindparam("id"))
+    replace_in(queries, "_device", lambda _: unlocked)
+
+
+def _settled_before_stored() -> None:
+    """The mark of what is settled is committed before the mutations are."""
+    settle = push._settle
+
+    def marked(db: Connection, call: Any, part: Any, **more: Any) -> Any:
+        if part.mutations:
+            last = max(each.n for each in part.mutations)
+            queries.save_device(db, call.phone.device, {"settled_through": last})
+            db.commit()
+        return settle(db, call, part, **more)
+
+    replace_in(push, "_settle", marked)
+
+
+def _unsafe_cursor() -> None:
+    """The feed's position comes from a sequence, without a lock until COMMIT."""
+    save = queries.save
+
+    def heads_of(db: Connection, bucket_ids: Any) -> Any:
+        db.execute(text("CREATE SEQUENCE IF NOT EXISTS position START 1000 INCREMENT 100"))
+        heads = queries.bucket_heads(db, sorted(set(bucket_ids)))
+        next_position = text("SELECT nextval('position')")
+        return {
+            name: replace(head, seq=int(db.execute(next_position).scalar_one()))
+            for name, head in heads.items()
+        }
+
+    def at_the_end(db: Connection, parts: Any) -> None:
+        save(db, parts)
+        db.execute(text("UPDATE bucket SET seq = (SELECT last_value + 99 FROM position)"))
+
+    replace_in(queries, "lock_buckets", heads_of)
+    replace_in(queries, "save", at_the_end)
+
+
+def _answers_in_memory() -> None:
+    """What became of a mutation is remembered by the process and not read from the store."""
+    add, rows_of = queries.mutations_added, queries.settled_rows
+    known: set[tuple[str, int]] = set()
+
+    def adding(rows: Any) -> Upsert:
+        known.update((row["device_id"], row["n"]) for row in rows)
+        return add(rows)
+
+    def remembered(db: Connection, device_id: str, numbers: Any) -> Any:
+        found = rows_of(db, device_id, numbers)
+        return [row for row in found if (device_id, row.n) in known]
+
+    replace_in(queries, "mutations_added", adding)
+    replace_in(queries, "settled_rows", remembered)
+
+
+def _locks_in_arrival_order() -> None:
+    """Buckets are locked in the order in which a request names them."""
+    touched, lock = apply._touched, queries.lock_buckets
+    arrived: list[str] = []
+
+    def noted(plan: Any, gathered: Any) -> set[str]:
+        arrived[:] = [each.bucket for each in plan.writes.values()]
+        return touched(plan, gathered)
+
+    def in_turn(db: Connection, bucket_ids: Any) -> Any:
+        wanted = set(bucket_ids)
+        heads: dict[str, Any] = {}
+        for bucket in [*(each for each in list(arrived) if each in wanted), *sorted(wanted)]:
+            if bucket not in heads:
+                heads |= lock(db, [bucket])
+        return heads
+
+    replace_in(apply, "_touched", noted)
+    replace_in(queries, "lock_buckets", in_turn)
+
+
+def _told_before_commit() -> None:
+    """Those who wait are woken while the change can still not be read."""
+
+    async def write(self: Any, work: Any, timeout_ms: int | None) -> Any:
+        db = await self._connected(self._engine)
+        try:
+            answer, touched = await postgres_store._run(db, work, timeout_ms)
+            if touched:
+                self._tell(touched)
+                await asyncio.sleep(0.2)
+            await db.commit()
+            return answer, frozenset()
+        finally:
+            await postgres_store._given_back(db)
+
+    replace_in(postgres_store.PostgresStore, "_write_once", write)
+
+
+def _no_scope_check() -> None:
+    """Records are sent again to whoever names their ids."""
+    bodies_in = feed_queries.bodies_in
+
+    def everywhere(db: Connection, buckets: Any, record_ids: Any) -> Any:
+        del buckets
+        every = [row.id for row in db.execute(select(queries.BUCKET.c.id))]
+        return bodies_in(db, every, record_ids)
+
+    replace_in(feed_queries, "bodies_in", everywhere)
+
+
+def _plant(
+    title: str, patch: Callable[[], None], run: str, database: str, *found_by: str
+) -> Plant:
+    return Plant(
+        title=title, patch=patch, run=run, database=database, found_by=frozenset(found_by)
+    )
+
+
+PLANTS = {
+    1: _plant(
+        "de-duplication off", _no_deduplication, "lost-replies", "sqlite", "twice", "history"
+    ),
+    2: _plant(
+        "effect outside the transaction",
+        _effect_outside_transaction,
+        "torn-writes",
+        "postgresql",
+        "twice",
+    ),
+    3: _plant(
+        "reply before COMMIT",
+        _reply_before_commit,
+        "early-replies",
+        "postgresql",
+        "lost",
+        "stuck",
+    ),
+    4: _plant("synchronous_commit off", _commit_without_flush, "commits", "postgresql", "lost"),
+    5: _plant(
+        "no lock on the device", _no_device_lock, "copies", "postgresql", "lease", "defect"
+    ),
+    6: _plant(
+        "settled mark before the mutations",
+        _settled_before_stored,
+        "torn-writes",
+        "postgresql",
+        "stuck",
+    ),
+    7: _plant(
+        "cursor from a sequence", _unsafe_cursor, "soak", "postgresql", "missed", "reset"
+    ),
+    8: _plant("answers kept in memory", _answers_in_memory, "lost-replies", "sqlite", "stuck"),
+    10: _plant(
+        "buckets locked in arrival order",
+        _locks_in_arrival_order,
+        "crosswise",
+        "postgresql",
+        "deadlock",
+    ),
+    11: _plant("woken before COMMIT", _told_before_commit, "waiters", "postgresql", "waiters"),
+    12: _plant("scope check missing on one call", _no_scope_check, "scope", "sqlite", "scope"),
+}
