@@ -16,6 +16,8 @@ from server.grids.endpoints import router as grids
 from server.health import router as health
 from server.households.endpoints import router as households
 from server.identity.endpoints import router as identity
+from server.inbox.actor_endpoints import router as actors
+from server.inbox.endpoints import router as inbox
 from server.layers.endpoints import router as layers
 from server.reference import router as reference
 from server.replication.endpoints import router as replication
@@ -36,5 +38,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     casework,
     casework_steps,
     conflicts,
+    inbox,
+    actors,
     layers,
 )

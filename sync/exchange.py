@@ -62,7 +62,11 @@ class SyncRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WireOutcome:
-    """What became of one mutation of the request; one that is not listed was `applied`."""
+    """What became of one mutation of the request; one that is not listed was `applied`.
+
+    `became` is, for one that waited and is sent again, what a person made of it since: an
+    outcome, or `refused`.
+    """
 
     n: int
     outcome: Outcome
@@ -71,6 +75,7 @@ class WireOutcome:
     code: str | None = None
     detail: str | None = None
     replayed: bool = False
+    became: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,23 +6,28 @@ the stored mutations in the order they were settled, with the judgements stored 
 from the fold of its history has lost or invented something.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from sync.decide import decide
 from sync.known import Author, Located
 from sync.mutation import Mutation, Quality
 from sync.outcome import Code, Outcome
 from sync.record import Record
+from sync.release import REFUSE, Ruling, is_ruling, released, ruling_of, without_outdated
 from sync.sheet import Deed, Sheet
 
 _NOT_GRANTED = frozenset({Code.NOT_ASSIGNED, Code.UNKNOWN_PARENT})
+_WAITING = frozenset({Outcome.HELD, Outcome.QUARANTINED})
 _WITHOUT_EFFECT = frozenset({Outcome.HELD, Outcome.QUARANTINED, Outcome.INVALID, Outcome.RETRY})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One settled mutation with what was judged when it arrived."""
+    """One settled mutation with what was judged when it arrived.
+
+    `author` is whose work it is: of an actor's mutation the actor, also while it waits.
+    """
 
     author: Author
     mutation: Mutation
@@ -33,23 +38,90 @@ class Entry:
     located: Located | None = None
 
 
+@dataclass(slots=True)
+class _Waiting:
+    """A mutation without effect so far, and what its device said about its record since."""
+
+    entry: Entry
+    later: list[Mutation] = field(default_factory=list)
+
+
+class _Queue:
+    """What waits for a ruling, by `(device, n)` and by `(device, record)`."""
+
+    def __init__(self) -> None:
+        self._by_n: dict[tuple[str, int], _Waiting] = {}
+        self._by_record: dict[tuple[str, str], dict[int, _Waiting]] = {}
+
+    def put(self, entry: Entry) -> None:
+        """Remember an entry that had no effect."""
+        device, mutation = entry.author.device, entry.mutation
+        waiting = _Waiting(entry)
+        self._by_n[device, mutation.n] = waiting
+        self._by_record.setdefault((device, mutation.record), {})[mutation.n] = waiting
+
+    def take(self, ruling: Ruling) -> _Waiting | None:
+        """Forget and return what a ruling is about."""
+        found = self._by_n.pop((ruling.device, ruling.n), None)
+        if found is not None:
+            del self._by_record[ruling.device, found.entry.mutation.record][ruling.n]
+        return found
+
+    def note(self, entry: Entry) -> None:
+        """Tell earlier mutations of a device about the same record of one that took effect."""
+        mutation = entry.mutation
+        same = self._by_record.get((entry.author.device, mutation.record), {})
+        for n, waiting in same.items():
+            if n < mutation.n:
+                waiting.later.append(mutation)
+
+
 def fold(history: Iterable[Entry]) -> dict[str, Record]:
-    """Return every record that a history, in the order of settling, makes; by id."""
+    """Return every record that a history, in the order of settling, makes; by id.
+
+    What waits for a person is remembered until a ruling cites it, and takes effect there.
+    """
     records: dict[str, Record] = {}
+    queue = _Queue()
     for entry in history:
         if entry.outcome in _WITHOUT_EFFECT:
+            if entry.outcome in _WAITING:
+                queue.put(entry)
             continue
-        sheet = Sheet(records)
-        decide(
-            sheet,
-            Deed(
-                author=entry.author,
-                mutation=entry.mutation,
-                at_ms=entry.at_ms,
-                quality=entry.quality,
-                located=entry.located,
-                granted=entry.code not in _NOT_GRANTED,
-            ),
-        )
-        records.update(sheet.changed)
+        effective, said = entry, entry
+        if is_ruling(entry.author, entry.mutation):
+            waiting = queue.take(ruling_of(entry.mutation))
+            if waiting is None or entry.mutation.act == REFUSE:
+                continue
+            effective, said = _released(waiting, entry), waiting.entry
+        records.update(_folded(records, effective))
+        queue.note(said)
     return records
+
+
+def _released(waiting: _Waiting, ruling: Entry) -> Entry:
+    """What waited as it takes effect: its own author and time, the ruling's outcome."""
+    mutation = released(waiting.entry.mutation, ruling.mutation)
+    return replace(
+        waiting.entry,
+        mutation=without_outdated(mutation, waiting.later),
+        outcome=ruling.outcome,
+        code=ruling.code,
+        located=ruling.located,
+    )
+
+
+def _folded(records: Mapping[str, Record], entry: Entry) -> Mapping[str, Record]:
+    sheet = Sheet(records)
+    decide(
+        sheet,
+        Deed(
+            author=entry.author,
+            mutation=entry.mutation,
+            at_ms=entry.at_ms,
+            quality=entry.quality,
+            located=entry.located,
+            granted=entry.code not in _NOT_GRANTED,
+        ),
+    )
+    return sheet.changed

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from sync.mutation import EMPTY, Quality
+from sync.mutation import EMPTY, Mutation, Quality
 from sync.outcome import Code, Outcome
 from sync.record import Record
 
@@ -66,7 +66,8 @@ class DeviceState:
 class Settled:
     """One mutation and what became of it. `field` names what `code` is about, never a value.
 
-    `record` and `kind` are None when a malformed body did not name them readably.
+    `record` and `kind` are None when a malformed body did not name them readably. `became` is
+    what a ruling made of one that waited: an outcome, or `refused`.
     """
 
     n: int
@@ -83,6 +84,38 @@ class Settled:
     base: int
     actor: str | None
     body: bytes
+    became: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acting:
+    """Another account that may act on a device, with its own authority (see `Known`).
+
+    What it did at `until_ms` or later is not its own any more; None = it still may.
+    """
+
+    author: Author
+    authority: Mapping[str, tuple[Interval, ...]]
+    until_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """A settled mutation that had no effect yet, with what was judged when it arrived.
+
+    `author` is whose work it is. `believed` is False when it names an actor that is no worker.
+    `waits` is False once it was released or refused. `later` is what the same device has said
+    since about the same record and was taken.
+    """
+
+    author: Author
+    mutation: Mutation
+    at_ms: int
+    quality: Quality
+    authority: Mapping[str, tuple[Interval, ...]] = field(default_factory=lambda: EMPTY)
+    later: tuple[Mutation, ...] = ()
+    believed: bool = True
+    waits: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +126,9 @@ class Known:
     existing record that `sync.push.references` asks for. `authority` says when the author's
     assignments covered each bucket; absent = never. `located` is by n. `faulty` are the n that
     could not be stored as decided: a person must look. `stopped` says that an earlier part of
-    the same request met a gap.
+    the same request met a gap. `actors` are the accounts accepted beside the author, by id.
+    `held` is, by the n of a console's ruling, what it is about. `group` is the group of the
+    mutation settled last; it needs to be known only if the batch holds mutations with one.
     """
 
     device: DeviceState
@@ -103,6 +138,9 @@ class Known:
     located: Mapping[int, Located] = field(default_factory=lambda: EMPTY)
     faulty: frozenset[int] = frozenset()
     stopped: bool = False
+    group: str | None = None
+    actors: Mapping[str, Acting] = field(default_factory=lambda: EMPTY)
+    held: Mapping[int, Held] = field(default_factory=lambda: EMPTY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -61,7 +61,8 @@ class Mutation:
     never both. `base` is the record revision its author was looking at, 0 for a new record.
     `actor` names the worker when it was not the device's signed-in one. `body` is the canonical
     JSON of the mutation as received: it is stored for ever and its hash detects a reused `n`.
-    `clock` is None only for consoles, whose time is the server's.
+    `clock` is None only for consoles, whose time is the server's. Neighbouring mutations with
+    the same `group` are decided together, see `sync.groups`.
     """
 
     n: int
@@ -85,8 +86,8 @@ class Malformed:
     """A mutation that cannot be read as one, although its `n` can.
 
     It takes its place in the device's sequence and becomes `invalid` with `code`; `field` names
-    the member at fault (never its value). `record` and `kind` are kept when they are readable.
-    `body` is what was received, as deterministic JSON.
+    the member at fault (never its value). `record`, `kind` and `group` are kept when they are
+    readable. `body` is what was received, as deterministic JSON.
     """
 
     n: int
@@ -95,3 +96,4 @@ class Malformed:
     kind: str | None = None
     field: str | None = None
     code: Code = Code.MALFORMED
+    group: str | None = None

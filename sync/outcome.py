@@ -44,6 +44,9 @@ class Code(StrEnum):
     NOT_IN_SCOPE = "not-in-scope"
     UNKNOWN_ACTOR = "unknown-actor"
     SERVER_FAULT = "server-fault"
+    GROUP_FAILED = "group-failed"
+    GROUP_CUT = "group-cut"
+    GROUP_TOO_LARGE = "group-too-large"
     # recorded: the fact is kept, the state it asked for did not change; so is a report with
     # `UNKNOWN_PARENT`, which got an incident of its own
     ALREADY_EXISTS = "already-exists"

@@ -1,25 +1,36 @@
 """A device's batch becomes a plan: what to store and what to answer. Pure, and never raises."""
 
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from hashlib import sha256
-from typing import Any
 
 from sync.clock import correct, offset_of
 from sync.decide import decide
-from sync.fields import Ref, is_id
-from sync.ids import derived_id
-from sync.kinds import KINDS
-from sync.known import Author, DeviceState, Interval, Known, Located, Plan, Settled
-from sync.lifecycle import INCIDENT, acts_of
+from sync.fields import is_id
+from sync.groups import FAILS, GROUP_MAX, Run, is_fact, runs
+from sync.known import (
+    Acting,
+    Author,
+    DeviceState,
+    Held,
+    Interval,
+    Known,
+    Located,
+    Plan,
+    Settled,
+)
 from sync.mutation import ClockReading, Malformed, Mutation, Quality
 from sync.outcome import Code, Outcome
 from sync.record import Record
-from sync.sheet import Deed, Sheet, Verdict, possible_ids
-from sync.state import live_value
+from sync.references import references
+from sync.release import is_ruling, rule_on
+from sync.sheet import Deed, Sheet, Verdict
 
 __all__ = [
+    "Acting",
     "Author",
     "DeviceState",
+    "Held",
     "Interval",
     "Known",
     "Located",
@@ -28,61 +39,6 @@ __all__ = [
     "plan_push",
     "references",
 ]
-
-_NO_RECORD = frozenset({"area", "user"})
-_REFS = {
-    kind.name: tuple(
-        name
-        for name, each in kind.fields.items()
-        if isinstance(each.type, Ref) and each.type.kind not in _NO_RECORD
-    )
-    for kind in KINDS.values()
-}
-
-
-def references(
-    mutations: Iterable[Mutation], records: Mapping[str, Record], *, device: str = ""
-) -> frozenset[str]:
-    """Return the ids of the records that deciding a batch may need and `records` does not hold.
-
-    They may exist or not. What is needed can depend on what is found, so a caller asks again
-    with the records it found until nothing new is asked for. With the `device` of the batch the
-    places of its claims are asked for too, which anybody could have taken.
-    """
-    batch = tuple(mutations)
-    taken = records.keys() | {each.record for each in batch}
-    needed = {
-        each
-        for mutation in batch
-        for each in (*_needed(mutation, records), *_made(mutation, taken, device))
-        if is_id(each)
-    }
-    return frozenset(needed - records.keys())
-
-
-def _needed(mutation: Mutation, records: Mapping[str, Record]) -> Iterator[Any]:
-    yield mutation.record
-    for name in _REFS.get(mutation.kind, ()):
-        yield mutation.set.get(name)
-    if mutation.act is None:
-        return
-    yield mutation.args.get("task")
-    record = records.get(mutation.record)
-    if record is None or record.status is None:
-        return
-    yield live_value(record, "task" if record.kind == INCIDENT else "incident")
-    act = acts_of(record.kind).get(mutation.act)
-    credit = None if act is None else record.status.reached.get(act.claims or "")
-    if credit is not None:
-        yield derived_id(credit.device, credit.n, "claim")
-
-
-def _made(mutation: Mutation, taken: Container[str], device: str) -> Iterator[str]:
-    """The ids that a mutation's consequences may get, so that none is given twice."""
-    if mutation.kind == "report":
-        yield from possible_ids(taken, mutation.record, INCIDENT)
-    if mutation.act is not None and device:
-        yield from possible_ids(taken, device, mutation.n, "claim")
 
 
 def plan_push(
@@ -104,9 +60,10 @@ def plan_push(
 
     An n that was settled with another body is `quarantined`, flags the device, and from then on
     nothing of the device is applied. A gap in n stops: what follows is `retry` and not stored.
+    A group is decided together, see `sync.groups`.
     """
     planning = _Planning(known, author, send, received_ms)
-    answers = tuple(planning.answer(each) for each in batch)
+    answers = tuple(answer for run in runs(batch) for answer in planning.answers(run))
     before = known.records
     return Plan(
         settled=tuple(planning.settled.values()),
@@ -116,6 +73,27 @@ def plan_push(
         settled_through=planning.through,
         flagged=planning.flagged,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Failed:
+    """Why a group takes no effect; `culprit` is the member at which it failed, if any."""
+
+    code: Code
+    culprit: Settled | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Mark:
+    """Where a batch stood before a group."""
+
+    records: Mapping[str, Record]
+    writes: Mapping[str, Record]
+    settled: Mapping[int, Settled]
+    through: int
+    floor_ms: int
+    flagged: bool
+    stopped: bool
 
 
 class _Planning:
@@ -137,6 +115,67 @@ class _Planning:
         self.floor_ms = device.floor_ms
         self.flagged = device.flagged
         self.stopped = known.stopped
+        self.group = known.group
+        self.failed: _Failed | None = None
+
+    def answers(self, run: Run) -> list[Settled]:
+        """Return what a run became: one mutation, or a group that is decided together.
+
+        If a member fails, the group is taken back and decided again as a failed one. If a gap
+        lies in it, nothing of it is taken.
+        """
+        group = run[0].group
+        if group is None:
+            self.group = None
+            return [self.answer(run[0])]
+        self.failed = self._fails_as_a_whole(run)
+        self.group = group
+        before = self._mark()
+        answers = [self.answer(each) for each in run]
+        culprit = next((each for each in answers if self._failed_now(each, before)), None)
+        if self.stopped and self.through > before.through:
+            self._take_back(before)
+            self.stopped = True
+            answers = [self.answer(each) for each in run]
+        elif culprit is not None and self.failed is None and len(run) > 1:
+            self._take_back(before)
+            self.failed = _Failed(code=Code.GROUP_FAILED, culprit=culprit)
+            answers = [self.answer(each) for each in run]
+        self.failed = None
+        return answers
+
+    def _fails_as_a_whole(self, run: Run) -> "_Failed | None":
+        if len(run) > GROUP_MAX:
+            return _Failed(code=Code.GROUP_TOO_LARGE)
+        if run[0].group == self.group and any(
+            type(each.n) is int and each.n > self.through for each in run
+        ):
+            return _Failed(code=Code.GROUP_CUT)
+        return None
+
+    def _failed_now(self, answer: Settled, before: "_Mark") -> bool:
+        return (
+            answer.outcome in FAILS
+            and answer.n > before.through
+            and self.settled.get(answer.n) is answer
+        )
+
+    def _mark(self) -> "_Mark":
+        return _Mark(
+            records=dict(self.records),
+            writes=dict(self.writes),
+            settled=dict(self.settled),
+            through=self.through,
+            floor_ms=self.floor_ms,
+            flagged=self.flagged,
+            stopped=self.stopped,
+        )
+
+    def _take_back(self, mark: "_Mark") -> None:
+        self.records, self.writes = dict(mark.records), dict(mark.writes)
+        self.settled = dict(mark.settled)
+        self.through, self.floor_ms = mark.through, mark.floor_ms
+        self.flagged, self.stopped = mark.flagged, mark.stopped
 
     def answer(self, item: Mutation | Malformed) -> Settled:
         """Return what one item of the batch became, settling it if it is the next one."""
@@ -161,22 +200,7 @@ class _Planning:
         if stored.body_hash != body_hash:
             self.flagged = True
             return self._settled(item, _quarantined(Code.REUSED_N), body_hash)
-        return Settled(
-            n=stored.n,
-            record=stored.record,
-            kind=stored.kind,
-            outcome=stored.outcome,
-            code=stored.code,
-            field=stored.field,
-            rev=stored.rev,
-            at_ms=stored.at_ms,
-            quality=stored.quality,
-            body_hash=stored.body_hash,
-            replayed=True,
-            base=stored.base,
-            actor=stored.actor,
-            body=stored.body,
-        )
+        return replace(stored, replayed=True)
 
     def _settle(self, item: Mutation | Malformed, body_hash: str) -> Settled:
         """Decide the next n for good."""
@@ -214,22 +238,66 @@ class _Planning:
             return _quarantined(Code.DEVICE_REVOKED)
         if self.flagged:
             return _quarantined(Code.STALE_LEASE if device.flagged else Code.REUSED_N)
+        if self.failed is not None:
+            return self._in_failed_group(self.failed, mutation, at_ms, quality)
+        return self._taken(mutation, at_ms, quality)
+
+    def _in_failed_group(
+        self, failed: "_Failed", mutation: Mutation, at_ms: int, quality: Quality
+    ) -> Verdict:
+        """A fact is decided by itself; whoever made the group fail is told why; others wait."""
+        if is_fact(mutation):
+            verdict = self._taken(mutation, at_ms, quality)
+            if verdict.outcome not in FAILS:
+                return verdict
+        culprit = failed.culprit
+        if culprit is not None and culprit.n == mutation.n:
+            return Verdict(
+                outcome=culprit.outcome,
+                code=culprit.code,
+                field=culprit.field,
+                rev=culprit.rev,
+            )
+        return Verdict(outcome=Outcome.HELD, code=failed.code, rev=0)
+
+    def _taken(self, mutation: Mutation, at_ms: int, quality: Quality) -> Verdict:
+        """Decide a mutation and lay what it changes over the records."""
+        try:
+            verdict, changed = self._decided(mutation, at_ms, quality)
+        except Exception:  # noqa: BLE001 - one bad mutation must not stop a worker's queue
+            return Verdict(outcome=Outcome.HELD, code=Code.SERVER_FAULT, rev=0)
+        self.records.update(changed)
+        self.writes.update(changed)
+        return verdict
+
+    def _decided(
+        self, mutation: Mutation, at_ms: int, quality: Quality
+    ) -> tuple[Verdict, Mapping[str, Record]]:
+        known = self.known
+        located = known.located.get(mutation.n)
+        if is_ruling(self.author, mutation):
+            return rule_on(self.records, mutation, known.held.get(mutation.n), located)
+        author, authority = self._author_of(mutation, at_ms)
         deed = Deed(
-            author=self.author,
+            author=author,
             mutation=mutation,
             at_ms=at_ms,
             quality=quality,
-            located=self.known.located.get(mutation.n),
-            authority=self.known.authority,
+            located=located,
+            authority=authority,
         )
         sheet = Sheet(self.records)
-        try:
-            verdict = decide(sheet, deed)
-        except Exception:  # noqa: BLE001 - one bad mutation must not stop a worker's queue
-            return Verdict(outcome=Outcome.HELD, code=Code.SERVER_FAULT, rev=0)
-        self.records.update(sheet.changed)
-        self.writes.update(sheet.changed)
-        return verdict
+        verdict = decide(sheet, deed)
+        return verdict, sheet.changed
+
+    def _author_of(
+        self, mutation: Mutation, at_ms: int
+    ) -> tuple[Author, Mapping[str, tuple[Interval, ...]]]:
+        """Whose work a mutation is: the signed-in account's, or that of an accepted actor."""
+        actor = None if mutation.actor is None else self.known.actors.get(mutation.actor)
+        if actor is None or (actor.until_ms is not None and at_ms >= actor.until_ms):
+            return self.author, self.known.authority
+        return actor.author, actor.authority
 
     def _settled(
         self,

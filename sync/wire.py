@@ -252,6 +252,7 @@ def _outcome_object(outcome: WireOutcome) -> dict[str, Any]:
         "code": outcome.code,
         "detail": outcome.detail,
         "replayed": outcome.replayed or None,
+        "became": outcome.became,
     }
     return {name: value for name, value in written.items() if value is not None}
 
@@ -298,6 +299,7 @@ def _read_outcome(members: Members) -> WireOutcome:
         code=members.maybe_text("code", max_chars=60),
         detail=members.maybe_text("detail", max_chars=500),
         replayed=members.flag("replayed"),
+        became=members.maybe_text("became", max_chars=40),
     )
 
 

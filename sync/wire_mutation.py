@@ -19,6 +19,7 @@ from sync.mutation import ClockReading, Datum, Malformed, Mutation, Position
 from sync.rfc3339 import format_wall
 
 MUTATION_BYTES_MAX = 65_536
+GROUP_CHARS_MAX = 64
 FIELDS_MAX = 100
 ACCURACY_MAX_CM = 100_000_000
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -143,14 +144,25 @@ def decode_mutation(value: Any, pointer: str = "") -> Mutation | Malformed:
     try:
         return _read(members, n, _body(value, pointer))
     except ProtocolError as error:
-        record, kind = value.get("record"), value.get("kind")
+        record, kind, group = (value.get(name) for name in ("record", "kind", "group"))
         return Malformed(
             n=n,
             body=_kept(value),
             record=record if is_id(record) else None,
             kind=kind if isinstance(kind, str) and _NAME.fullmatch(kind) else None,
             field=error.pointer.removeprefix(pointer).lstrip("/") or None,
+            group=group if _is_group(group) else None,
         )
+
+
+def group_of(body: bytes) -> str | None:
+    """Return the group that a kept body names, None if it names none that can be read."""
+    group = json.loads(body).get("group")
+    return group if _is_group(group) else None
+
+
+def _is_group(value: Any) -> bool:
+    return isinstance(value, str) and 1 <= len(value) <= GROUP_CHARS_MAX
 
 
 def _body(value: dict[str, Any], pointer: str) -> bytes:
@@ -204,7 +216,7 @@ def _read(members: Members, n: int, body: bytes) -> Mutation:
             read_position(members.members("position")) if members.has("position") else None
         ),
         actor=members.matching("actor", _ID, _ID_REASON) if members.has("actor") else None,
-        group=members.maybe_text("group", max_chars=64),
+        group=members.maybe_text("group", max_chars=GROUP_CHARS_MAX),
     )
 
 

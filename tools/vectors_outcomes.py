@@ -314,6 +314,33 @@ def identity(cast: Cast) -> None:
     town.call("The work of a revoked device is kept for a person.", bo, work)
 
 
+def groups(cast: Cast) -> None:
+    """Mutations of one group are decided together; facts stand by themselves."""
+    anna, town = cast.anna, cast.town
+
+    def form(dwelling: str, *numbers: int) -> list[dict[str, Any]]:
+        family, visit, note = (made_id(each) for each in numbers)
+        met = {"household": family, "outcome": "done"}
+        said = {"parent": HOUSEHOLD, "text": "The bell is broken."}
+        return [
+            anna.next(family, "household", set={"dwelling": dwelling}, group="form"),
+            anna.next(visit, "visit", set=met, group="form"),
+            anna.next(note, "note", set=said, group="form"),
+            anna.next(HOUSEHOLD, "household", 1, set={"door": "202"}, group="form"),
+        ]
+
+    failing = form(NOWHERE, 51, 52, 53)
+    town.call(
+        "There is no such dwelling: nothing of the form but the note, which stands alone.",
+        anna,
+        *failing,
+    )
+    between = anna.next(HOUSEHOLD, "household", 1, set={"contact_phone": "555-0138"})
+    first, second, third, fourth = form(DWELLING, 54, 55, 56)
+    town.call("Another form, cut in two by mistake.", anna, between, first, second)
+    town.call("What comes later is too late, but for the note.", anna, third, fourth)
+
+
 STORIES: tuple[Callable[[Cast], None], ...] = (
     invalid_things,
     held_things,
@@ -321,6 +348,7 @@ STORIES: tuple[Callable[[Cast], None], ...] = (
     facts,
     claims,
     identity,
+    groups,
 )
 
 

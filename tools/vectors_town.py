@@ -14,7 +14,7 @@ from sync.record import Record
 from sync.rfc3339 import format_wall
 from sync.state import state_of
 from sync.wire import decode_mutation
-from sync.wire_mutation import read_clock
+from sync.wire_mutation import group_of, read_clock
 
 START_MS = 1_795_392_000_000
 BOOTED_MS = START_MS - 3_600_000
@@ -121,7 +121,13 @@ class Town:
             records=found,
             authority=party.assigned,
             located=located,
+            group=self._group_of_last(party),
         )
+
+    def _group_of_last(self, party: Party) -> str | None:
+        state = self.devices.get(party.device) or _fresh()
+        last = self.settled.get((party.device, state.settled_through))
+        return None if last is None else group_of(last.body)
 
     def _store(self, party: Party, plan: Plan, *, received_ms: int) -> None:
         before = self.devices.get(party.device) or _fresh()

@@ -3,10 +3,12 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import accumulate, islice
 from typing import Any
 
 from clients.phone.store import OutboxRow, Store
 from sync.exchange import Limits
+from sync.groups import runs
 from sync.mutation import EMPTY, ClockReading, Malformed, Mutation, Position
 from sync.replica import IDENTITY_CODES
 from sync.wire import decode_mutation, sealed
@@ -29,6 +31,7 @@ class Work:
     args: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
     position: Position | None = None
     creates: bool = False
+    group: str | None = None
 
 
 def write_down(store: Store, work: Work) -> int:
@@ -53,6 +56,7 @@ def write_down(store: Store, work: Work) -> int:
             args=dict(work.args),
             position=work.position,
             actor=store.setting("actor"),
+            group=work.group,
         )
     )
     read_back = decode_mutation(json.loads(mutation.body))
@@ -93,18 +97,35 @@ def last_n(store: Store) -> int:
 def next_batch(store: Store, *, limits: Limits, batch_max: int) -> list[OutboxRow]:
     """Return the waiting mutations to send next: the lowest n, within count and bytes.
 
-    A new identity sends none with its first request: only the reply tells what to carry over.
+    A group is sent whole, also if it is larger than `batch_max`; one that no request could
+    carry is cut, and the server holds the rest of it. A new identity sends none with its first
+    request: only the reply tells what to carry over.
     """
     batch: list[OutboxRow] = []
     if is_between_identities(store):
         return batch
-    room = limits.bytes - ENVELOPE_BYTES
-    for row in store.waiting(limit=min(limits.mutations, batch_max)):
-        room -= len(row.body) + 1
-        if batch and room < 0:
+    room, places = limits.bytes - ENVELOPE_BYTES, min(limits.mutations, batch_max)
+    for run in _runs(store.waiting(limit=limits.mutations + 1)):
+        room -= sum(len(row.body) + 1 for row in run)
+        places -= len(run)
+        if batch and (room < 0 or places < 0):
             break
-        batch.append(row)
-    return batch
+        batch.extend(run)
+    return _that_fit(batch, limits)
+
+
+def _that_fit(batch: Sequence[OutboxRow], limits: Limits) -> list[OutboxRow]:
+    """Return the first rows of a batch that one request can carry, at least one."""
+    ends = accumulate(len(row.body) + 1 for row in batch)
+    fitting = sum(1 for end in ends if end <= limits.bytes - ENVELOPE_BYTES)
+    return list(batch[: min(max(fitting, 1), limits.mutations)])
+
+
+def _runs(rows: Sequence[OutboxRow]) -> list[list[OutboxRow]]:
+    """Return the rows cut into groups and single mutations, as the server will cut them."""
+    following = iter(rows)
+    cut = runs([as_mutation(row) for row in rows])
+    return [list(islice(following, len(run))) for run in cut]
 
 
 def carry_over(store: Store, *, settled_too: bool) -> None:

@@ -94,8 +94,9 @@ class Phone:
         set: Mapping[str, Any] = EMPTY,  # noqa: A002 - the protocol's word
         add: Mapping[str, Sequence[str]] = EMPTY,
         position: Position | None = None,
+        group: str | None = None,
     ) -> str:
-        """Make a record and return its id."""
+        """Make a record and return its id; neighbours of one `group` are decided together."""
         record = new_id(self._clock, self._chance)
         self._write(
             Work(
@@ -107,6 +108,7 @@ class Phone:
                 add=add,
                 position=position,
                 creates=True,
+                group=group,
             )
         )
         return record
@@ -118,6 +120,7 @@ class Phone:
         set: Mapping[str, Any] = EMPTY,  # noqa: A002 - the protocol's word
         add: Mapping[str, Sequence[str]] = EMPTY,
         remove: Mapping[str, Sequence[str]] = EMPTY,
+        group: str | None = None,
     ) -> int:
         """Change fields of a record the phone shows and return the mutation's n.
 
@@ -134,6 +137,7 @@ class Phone:
                 set=set,
                 add=add,
                 remove=remove,
+                group=group,
             )
         )
 
@@ -144,6 +148,7 @@ class Phone:
         args: Mapping[str, Any] = EMPTY,
         *,
         position: Position | None = None,
+        group: str | None = None,
     ) -> int:
         """Claim or decide something about a record the phone shows; return the mutation's n.
 
@@ -160,6 +165,7 @@ class Phone:
                 act=act,
                 args=args,
                 position=position,
+                group=group,
             )
         )
 

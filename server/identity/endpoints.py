@@ -8,13 +8,13 @@ from sqlalchemy import Connection
 from server.clock import new_id
 from server.deps import Now, StoreDep
 from server.identity.access import CurrentPrincipal, require
-from server.identity.principal import DeviceStatus, Principal
+from server.identity.principal import Principal
 from server.identity.queries import (
     NewDevice,
     device_with_id,
     devices_of,
     enrol_device,
-    set_device_status,
+    revoke,
 )
 from server.identity.rules import ENROLLING, SUPERVISING, may_revoke
 from server.identity.schemas import (
@@ -22,11 +22,13 @@ from server.identity.schemas import (
     DeviceEnrolment,
     DeviceList,
     DeviceView,
+    Revocation,
     Uuid,
     Whoami,
 )
 from server.problems import (
     AlreadyExists,
+    BodyError,
     Forbidden,
     InvalidBody,
     NotFound,
@@ -95,15 +97,25 @@ async def list_devices(store: StoreDep, principal: CurrentPrincipal) -> DeviceLi
 @router.post(
     "/devices/{device}/revoke",
     status_code=204,
-    responses=problems(Unauthenticated, NotFound),
+    responses=problems(Unauthenticated, NotFound, InvalidBody),
 )
 async def revoke_device(
-    device: DeviceId, store: StoreDep, principal: CurrentPrincipal
+    *,
+    device: DeviceId,
+    store: StoreDep,
+    principal: CurrentPrincipal,
+    now: Now,
+    revocation: Revocation | None = None,
 ) -> Response:
     """Revoke a device, for example a lost phone. Repeating it changes nothing.
 
-    The phone learns it on its next sync; the work it still sends is kept apart for a person.
+    The phone learns it on its next sync and is told to drop every bucket; the work it still
+    sends is kept apart for a person. `lost_at_ms` says which of it was done before the loss.
     """
+    lost_at_ms = None if revocation is None else revocation.lost_at_ms
+    if lost_at_ms is not None and lost_at_ms > now:
+        reason = "must not lie in the future"
+        raise InvalidBody(errors=[BodyError(pointer="/lost_at_ms", reason=reason)])
 
     def work(db: Connection) -> None:
         row = device_with_id(db, device)
@@ -111,7 +123,7 @@ async def revoke_device(
             raise NotFound
         if not may_revoke(principal, owner=row["account_id"], area_no=row["area_no"]):
             raise NotFound
-        set_device_status(db, device=device, status=DeviceStatus.REVOKED)
+        revoke(db, device=device, lost_at_ms=lost_at_ms)
 
     await store.write(work)
     return Response(status_code=204)

@@ -120,8 +120,7 @@ def area_with_code(db: Connection, code: str) -> AreaSpan:
         NotFound: if there is none.
     """
     statement = select(col(Area.id), col(Area.lo), col(Area.hi)).where(col(Area.code) == code)
-    row = db.execute(statement).one_or_none()
-    if row is None:
+    if (row := db.execute(statement).one_or_none()) is None:
         raise NotFound("No area has this code.")
     return AreaSpan(id=row.id, lo=row.lo, hi=row.hi)
 
@@ -217,9 +216,8 @@ def refuse_overfull(db: Connection, account: str, now_ms: int) -> None:
     Raises:
         InvalidParameter: if the assignments valid at `now_ms` cover too many grids.
     """
-    found = db.execute(
-        _OVERFULL.where(col(Assignment.account_id) == account), {"now": now_ms}
-    ).mappings()
+    only = _OVERFULL.where(col(Assignment.account_id) == account)
+    found = db.execute(only, {"now": now_ms}).mappings()
     held = found.one_or_none()
     if held is not None:
         raise InvalidParameter(
@@ -349,6 +347,7 @@ def _devices() -> Select[*tuple[Any, ...]]:
             col(Device.last_contact_ms),
             col(Device.app_version),
             col(Device.created_ms),
+            col(Device.lost_at_ms),
             func.coalesce(col(Area.lo), 0).label("area_no"),
         )
         .join(Account, col(Account.id) == col(Device.account_id))
@@ -394,6 +393,8 @@ def insert_device(db: Connection, new: NewDevice, *, now_ms: int) -> None:
     insert_new(db, Device.__table__, [row], ("id",))
 
 
-def set_device_status(db: Connection, *, device: str, status: DeviceStatus) -> None:
-    """Change a device's status."""
-    db.execute(update(Device).where(col(Device.id) == device).values(status=status.value))
+def revoke(db: Connection, *, device: str, lost_at_ms: int | None) -> None:
+    """Revoke a device; a time of loss replaces an earlier one, none leaves it."""
+    lost = col(Device.lost_at_ms) if lost_at_ms is None else lost_at_ms
+    row = update(Device).where(col(Device.id) == device)
+    db.execute(row.values(status=DeviceStatus.REVOKED.value, lost_at_ms=lost))

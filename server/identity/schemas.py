@@ -25,6 +25,19 @@ class DeviceEnrolment(BaseModel):
     app_version: ShortText | None = None
 
 
+class Revocation(BaseModel):
+    """What is known about a phone that is revoked."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    lost_at_ms: int | None = Field(
+        default=None,
+        ge=0,
+        strict=True,
+        description="since when it was not in its worker's hands",
+    )
+
+
 class DeviceEnrolled(BaseModel):
     """The device's identity. The token is shown once."""
 
@@ -46,6 +59,7 @@ class DeviceView(BaseModel):
     last_contact_ms: int | None
     app_version: str | None
     created_ms: int
+    lost_at_ms: int | None
 
     @classmethod
     def of(cls, row: Any) -> Self:
@@ -60,6 +74,7 @@ class DeviceView(BaseModel):
             last_contact_ms=row["last_contact_ms"],
             app_version=row["app_version"],
             created_ms=row["created_ms"],
+            lost_at_ms=row["lost_at_ms"],
         )
 
 

@@ -5,7 +5,7 @@ the caller: a phone's batch (`push`), a console's request or an import (`submit`
 locks is: device row, bucket rows in id order. Writers of a record hold its bucket's lock.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,11 +13,12 @@ from sqlalchemy import Connection
 
 from server.db.bulk import Upsert
 from server.db.store import RetryTransaction, touch
-from server.replication import queries
+from server.replication import queries, waiting_queries
 from server.replication.contests import Closer, Contested, save_contests
 from server.replication.gather import Batch, Gathered, Stored, area_no_of, gather
 from server.replication.projections import PROJECTIONS, project
 from server.replication.queries import BucketHead
+from server.replication.waiting import Desk, queue_changes
 from sync.canonical import digest_toggle, record_body, record_hash
 from sync.codec import encode_record
 from sync.push import Plan, Settled, plan_push
@@ -48,8 +49,10 @@ class Change:
         )
 
 
-def decide_and_store(db: Connection, batch: Batch) -> Plan:
+def decide_and_store(db: Connection, batch: Batch) -> tuple[Plan, frozenset[str]]:
     """Decide a batch and store its effects; the answer may be given only after commit.
+
+    Returns the plan and the ids of the records it made that something was waiting for.
 
     Raises:
         RetryTransaction: if other writers kept changing the same records.
@@ -67,9 +70,11 @@ def decide_and_store(db: Connection, batch: Batch) -> Plan:
         touched = _touched(plan, gathered)
         if not touched <= heads.keys():
             heads |= queries.lock_buckets(db, touched - heads.keys())
-        if _unchanged(db, gathered, plan):
-            _store(db, batch, plan, gathered=gathered, heads=heads)
-            return plan
+        checked = _check(db, gathered, plan)
+        if checked.unchanged:
+            waiting = _store(db, batch, plan, gathered=gathered, heads=heads)
+            made = {key for key, before in plan.before.items() if before is None}
+            return plan, frozenset(made & {*checked.awaited, *waiting})
     raise RetryTransaction
 
 
@@ -82,16 +87,29 @@ def _touched(plan: Plan, gathered: Gathered) -> set[str]:
     return touched
 
 
-def _unchanged(db: Connection, gathered: Gathered, plan: Plan) -> bool:
-    """Say whether the records the plan was made from are still what they were.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """Whether the records a plan was made from are what they were, and which are awaited."""
+
+    unchanged: bool
+    awaited: Collection[str] = ()
+
+
+def _check(db: Connection, gathered: Gathered, plan: Plan) -> Checked:
+    """Look at the plan's records once more; who waits for one is asked in the same question.
 
     SQLite has one writer, so nothing can have changed there.
     """
-    if db.dialect.name == "sqlite" or not plan.writes:
-        return True
+    if not plan.writes:
+        return Checked(unchanged=True)
+    if db.dialect.name == "sqlite":
+        made = [key for key, before in plan.before.items() if before is None]
+        awaited = waiting_queries.awaited(db, made) if made else ()
+        return Checked(unchanged=True, awaited=awaited)
     ids = sorted(gathered.asked | plan.writes.keys())
     read = {key: (each.record.rev, each.record.bucket) for key, each in gathered.stored.items()}
-    return queries.record_revs(db, ids) == read
+    revs, waited_for = waiting_queries.revs_and_awaited(db, ids)
+    return Checked(unchanged=revs == read, awaited=waited_for)
 
 
 def _changes(plan: Plan, gathered: Gathered) -> list[Change]:
@@ -118,8 +136,10 @@ def _store(
     *,
     gathered: Gathered,
     heads: Mapping[str, BucketHead],
-) -> None:
+) -> set[str]:
+    """Store a plan and return the records that something in it waits for."""
     changes = _changes(plan, gathered)
+    queue = queue_changes(db, _desk(batch, gathered), plan.settled)
     parts = [queries.mutations_added([_mutation_row(batch, each) for each in plan.settled])]
     if changes:
         numbers = area_no_of(db, {each.record.bucket for each in changes}, gathered.stored)
@@ -135,8 +155,22 @@ def _store(
         touch(db, {each.record.bucket for each in changes if each.visible})
         if any(each.record.kind == "grid" and each.visible for each in changes):
             queries.next_number(db, queries.GRIDS_VERSION)
-    queries.save(
-        db, [*parts, queries.device_changed(batch.device, _device_values(batch, plan))]
+    parts += [queue, queries.device_changed(batch.device, _device_values(batch, plan))]
+    queries.save(db, parts)
+    return {row["awaits"] for row in queue.rows if row["awaits"] is not None}
+
+
+def _desk(batch: Batch, gathered: Gathered) -> Desk:
+    stored = gathered.stored
+    return Desk(
+        device=batch.device.id,
+        account=batch.author.account,
+        console=batch.author.console,
+        now_ms=batch.received_ms,
+        mutations=batch.mutations,
+        records=gathered.known.records,
+        places={each.record.bucket: each.area_no for each in stored.values()},
+        cited=gathered.cited,
     )
 
 

@@ -75,6 +75,7 @@ def _wire_outcome(settled: Settled) -> WireOutcome:
         code=None if settled.code is None else settled.code.value,
         detail=settled.field,
         replayed=settled.replayed,
+        became=settled.became,
     )
 
 

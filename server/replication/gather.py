@@ -6,22 +6,34 @@ bucket it lives in, so equal revisions under the lock mean that the plan still h
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import Connection
 
 from server.identity.queries import assignments_of
 from server.replication import queries
+from server.replication.actor_queries import actor_rows
 from server.replication.locating import locate_all
 from server.replication.queries import DbRow
+from server.replication.waiting import Cited, cited_by, held_of
 from sync.codec import decode_record
 from sync.fields import is_id
 from sync.mutation import ClockReading, Malformed, Mutation, Quality
 from sync.outcome import Code, Outcome
-from sync.push import Author, DeviceState, Interval, Known, Located, Settled, references
+from sync.push import (
+    Acting,
+    Author,
+    DeviceState,
+    Interval,
+    Known,
+    Located,
+    Settled,
+    references,
+)
 from sync.record import Record
 from sync.sheet import former_buckets
+from sync.wire_mutation import group_of
 
 _GRID = "grid:"
 _USER = "user:"
@@ -63,6 +75,7 @@ class Gathered:
     known: Known
     stored: Mapping[str, Stored]
     asked: frozenset[str]
+    cited: Cited = field(default_factory=Cited)
 
 
 def load_records(
@@ -161,6 +174,7 @@ def settled_of(row: DbRow) -> Settled:
         base=row.base,
         actor=row.actor,
         body=row.body,
+        became="refused" if row.refused else row.became,
     )
 
 
@@ -184,24 +198,61 @@ def gather(db: Connection, batch: Batch) -> Gathered:
     """
     device, mutations = batch.device, batch.mutations
     state = device_state(device)
-    repeated = [each.n for each in mutations if each.n <= state.settled_through]
-    rows = queries.settled_rows(db, device.id, repeated) if repeated else ()
+    repeated = {each.n for each in mutations if each.n <= state.settled_through}
+    last = [state.settled_through] if any(each.group is not None for each in mutations) else []
+    wanted = sorted({*repeated, *last})
+    rows = queries.settled_rows(db, device.id, wanted) if wanted else ()
     sound = [each for each in mutations if each.n not in batch.faulty]
-    stored, asked = load_records(db, sound, device.id)
-    located = locate_all(db, sound)
-    buckets = _possible_buckets(sound, stored, located)
+    cited = cited_by(db, batch.author, sound)
+    subjects = [*sound, *cited.let_go.values()]
+    stored, asked = load_records(db, subjects, cited.device or device.id)
+    located = locate_all(db, [*sound, *cited.placed()])
+    buckets = _possible_buckets(subjects, stored, located)
+    numbers: dict[str, int] = {}
+    if cited.rows or not batch.author.console:
+        numbers = area_no_of(db, buckets, stored)
     authority = (
         dict.fromkeys(buckets, ALWAYS)
         if batch.author.console
-        else authority_of(db, device.account_id, area_no_of(db, buckets, stored))
+        else authority_of(db, device.account_id, numbers)
     )
+    owners = {author.account for author, _ in cited.owners.values()}
     known = Known(
         device=state,
-        settled={row.n: settled_of(row) for row in rows},
+        settled={row.n: settled_of(row) for row in rows if row.n in repeated},
         records={key: each.record for key, each in stored.items()},
         authority=authority,
         located=located,
         faulty=batch.faulty,
         stopped=batch.stopped,
+        group=next((group_of(row.body) for row in rows if row.n in last), None),
+        actors=_actors(db, batch.author, sound, numbers),
+        held=held_of(db, cited, {each: authority_of(db, each, numbers) for each in owners}),
     )
-    return Gathered(known=known, stored=stored, asked=asked)
+    return Gathered(known=known, stored=stored, asked=asked, cited=cited)
+
+
+def _actors(
+    db: Connection,
+    author: Author,
+    mutations: Sequence[Mutation | Malformed],
+    numbers: Mapping[str, int],
+) -> dict[str, Acting]:
+    """The accepted actors that mutations name, with their authority; no query if none does."""
+    named = {each.actor for each in mutations if isinstance(each, Mutation) and each.actor}
+    others = named - {author.account}
+    if author.console or not others:
+        return {}
+    return {
+        row.account_id: Acting(
+            author=replace(
+                author,
+                account=row.account_id,
+                role=row.role,
+                home_bucket=_USER + row.account_id,
+            ),
+            authority=authority_of(db, row.account_id, numbers),
+            until_ms=row.ended_ms,
+        )
+        for row in actor_rows(db, author.device, sorted(others))
+    }

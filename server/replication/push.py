@@ -1,8 +1,8 @@
 """The phones' door to the write path: one contact, its lease, and its batches.
 
-A request is stored in transactions of at most `BATCH_MUTATIONS_MAX` mutations. Each commits by
-itself, so a request that dies half way keeps what was settled and the phone sends the rest
-again.
+A request is stored in transactions of at most `BATCH_MUTATIONS_MAX` mutations, and a group lies
+in one of them. Each commits by itself, so a request that dies half way keeps what was settled
+and the phone sends the rest again.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -11,16 +11,18 @@ from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from server.clock import new_id
-from server.db.store import RetryTransaction, Store, StoreBusy
+from server.db.store import Store
 from server.problem_answers import log_fault
-from server.problems import Problem, StaleLease, Unauthenticated
+from server.problems import StaleLease, Unauthenticated
 from server.replication import queries
-from server.replication.apply import decide_and_store, save_contact
+from server.replication.apply import save_contact
+from server.replication.faults import is_about_content
 from server.replication.gather import Batch
 from server.replication.queries import DbRow
+from server.replication.settle import settle
+from sync import groups
 from sync.clock import offset_of
 from sync.mutation import Malformed, Mutation
 from sync.outcome import Code
@@ -28,7 +30,6 @@ from sync.push import Author, Settled
 from sync.wire import SyncRequest
 
 BATCH_MUTATIONS_MAX = 100
-_NOBODYS_FAULT = (Problem, RetryTransaction, StoreBusy, OSError, MemoryError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,14 +83,14 @@ def _parts(
     first: bool = True,
     last: bool = True,
 ) -> list[_Part]:
-    starts = range(0, max(len(mutations), 1), size)
+    cut = groups.parts(mutations, size)
     return [
         _Part(
-            mutations=mutations[start : start + size],
-            first=first and start == 0,
-            last=last and start + size >= len(mutations),
+            mutations=each,
+            first=first and place == 0,
+            last=last and place == len(cut) - 1,
         )
-        for start in starts
+        for place, each in enumerate(cut)
     ]
 
 
@@ -129,28 +130,19 @@ def _met_gap(answers: Iterable[Settled]) -> bool:
 
 
 async def _stored(store: Store, call: Call, part: _Part) -> Contact:
-    """Store one part; if a mutation cannot be stored, find it, hold it and store the others."""
+    """Store one part; what cannot be stored is held with its group, and the others stored."""
     try:
         return await store.write(partial(_transact, call=call, part=part))
-    except _NOBODYS_FAULT:
-        raise
     except Exception as error:
-        if not part.mutations or part.faulty or not _is_about_content(error):
+        if not part.mutations or part.faulty or not is_about_content(error):
             raise
         log_fault(error, "a batch of mutations")
-    if len(part.mutations) == 1:
-        (only,) = part.mutations
-        return await _stored(store, call, replace(part, faulty=frozenset({only.n})))
     alone = _parts(part.mutations, 1, first=part.first, last=part.last)
+    if len(alone) == 1:
+        faulty = frozenset(each.n for each in part.mutations)
+        return await _stored(store, call, replace(part, faulty=faulty))
     alone[0] = replace(alone[0], stopped=part.stopped)
     return await _in_turn(alone, lambda each: _stored(store, call, each))
-
-
-def _is_about_content(error: Exception) -> bool:
-    """Say whether an error comes from what is to be stored, and not from the database."""
-    return not isinstance(error, SQLAlchemyError) or isinstance(
-        error, (DataError, IntegrityError)
-    )
 
 
 def _transact(db: Connection, *, call: Call, part: _Part) -> Contact:
@@ -226,5 +218,5 @@ def _settle(
         faulty=part.faulty,
         stopped=part.stopped,
     )
-    plan = decide_and_store(db, batch)
+    plan = settle(db, batch)
     return plan.settled_through, tuple(plan.answers)

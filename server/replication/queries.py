@@ -36,6 +36,7 @@ CONFLICT = tables.Conflict.__table__
 COUNTER = tables.Counter.__table__
 DEVICE = tables.Device.__table__
 GRID = tables.Grid.__table__
+HELD = tables.HeldRow.__table__
 INCARNATION = tables.Incarnation.__table__
 MUTATION = tables.MutationRow.__table__
 RECORD = tables.RecordRow.__table__
@@ -119,10 +120,15 @@ def device_changed(device: DbRow, values: Mapping[str, Any]) -> Upsert:
 
 
 def settled_rows(db: Connection, device_id: str, numbers: Sequence[int]) -> Sequence[DbRow]:
-    """The stored mutations of a device among `numbers`, in order of n."""
-    columns = MUTATION.c
+    """The stored mutations of a device among `numbers`, in order of n.
+
+    Beside them what became of those that waited: `became`, and `refused` as 0 or 1.
+    """
+    columns, held = MUTATION.c, HELD.c
+    refused = (held.status == "refused").label("refused")
     statement = (
-        select(*columns)
+        select(*columns, held.became, refused)
+        .outerjoin(HELD, (held.device_id == columns.device_id) & (held.n == columns.n))
         .where(columns.device_id == device_id, among(db, columns.n, numbers))
         .order_by(columns.n)
     )

@@ -91,6 +91,9 @@ class OutcomeOut(BaseModel):
     code: str | None = None
     detail: str | None = None
     replayed: bool | None = None
+    became: str | None = Field(
+        default=None, description="what a person made of it: an outcome, or refused"
+    )
 
 
 class ItemOut(BaseModel):

@@ -11,7 +11,6 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from server.clock import new_id
 from server.problems import (
     BodyError,
     InvalidBody,
@@ -20,12 +19,15 @@ from server.problems import (
     TransitionRefused,
 )
 from server.replication import queries
-from server.replication.apply import decide_and_store
+from server.replication.consoles import Console, console_author, console_device
 from server.replication.gather import Batch
+from server.replication.settle import settle
 from sync.mutation import EMPTY, Mutation, Position
 from sync.outcome import Outcome
-from sync.push import Author, Settled
+from sync.push import Settled
 from sync.wire_mutation import sealed
+
+__all__ = ["BATCH_MUTATIONS_MAX", "Console", "Draft", "require_done", "submit"]
 
 BATCH_MUTATIONS_MAX = 100
 
@@ -47,40 +49,6 @@ class Draft:
     args: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
     position: Position | None = None
     if_rev: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Console:
-    """The account a console writes for, with its role."""
-
-    account: str
-    role: str
-
-
-def _device(db: Connection, console: Console, now_ms: int) -> Any:
-    device_id = queries.console_of(db, console.account)
-    if device_id is None:
-        device_id = new_id()
-        queries.add_device(db, console_row(device_id, console.account, now_ms))
-    device = queries.lock_device(db, device_id)
-    if device is None:
-        raise LookupError("the console device vanished inside its own transaction")
-    return device
-
-
-def console_row(device_id: str, account: str, now_ms: int) -> dict[str, Any]:
-    """A fresh console device for an account."""
-    return {
-        "id": device_id,
-        "account_id": account,
-        "console": True,
-        "name": "console",
-        "status": "active",
-        "settled_through": 0,
-        "last_n": 0,
-        "last_at_ms": 0,
-        "created_ms": now_ms,
-    }
 
 
 def _mutation(draft: Draft, n: int) -> Mutation:
@@ -116,23 +84,17 @@ def submit(
     answers: list[Settled] = []
     for start in range(0, len(drafts), BATCH_MUTATIONS_MAX):
         chunk = drafts[start : start + BATCH_MUTATIONS_MAX]
-        device = _device(db, console, now_ms)
+        device = console_device(db, console, now_ms)
         first = device.settled_through + 1
         _check_preconditions(db, chunk)
         batch = Batch(
             device=device,
-            author=Author(
-                device=device.id,
-                account=console.account,
-                role=console.role,
-                console=True,
-                home_bucket=f"user:{console.account}",
-            ),
+            author=console_author(device, console),
             mutations=[_mutation(each, first + index) for index, each in enumerate(chunk)],
             send=None,
             received_ms=now_ms,
         )
-        answers.extend(decide_and_store(db, batch).answers)
+        answers.extend(settle(db, batch).answers)
     return answers
 
 

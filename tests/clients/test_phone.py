@@ -110,6 +110,37 @@ def test_a_lost_reply_costs_a_contact_and_changes_nothing_else(city, ann):
     assert city.server.records[household].rev == rev
 
 
+def test_a_group_is_not_cut_between_two_requests(city, ann):
+    household = household_of(ann)
+    for number in range(190):
+        ann.phone.create("note", set={"parent": household, "text": f"note {number}"})
+    family = ann.phone.create("household", set={"dwelling": household}, group="form")
+    for number in range(20):
+        said = {"household": family, "name": f"Resident {number}"}
+        ann.phone.create("resident", set=said, group="form")
+    ann.phone.edit(household, set={"door": "7"}, group="form")
+    ann.phone.edit(household, set={"door": "8"})
+    city.transport.seen.clear()
+    ann.phone.sync()
+    sent = [[each["n"] for each in request["mutations"]] for request in requests_of(city)]
+    assert [len(batch) for batch in sent] == [190, 23]
+    held = [each.code for each in ann.phone.outcomes() if each.outcome is Outcome.HELD]
+    assert held == [Code.UNKNOWN_PARENT, *[Code.GROUP_FAILED] * 21]
+    assert ann.phone.shown(household).state["door"] == "8"
+
+
+def test_a_group_that_no_request_carries_is_sent_in_parts_and_does_not_stop_the_queue(ann):
+    household = household_of(ann)
+    for number in range(250):
+        ann.phone.edit(household, set={"door": str(number)}, group="form")
+    ann.phone.edit(household, set={"door": "last"})
+    assert ann.phone.sync().up_to_date
+    codes = [each.code for each in ann.phone.outcomes()]
+    assert set(codes[:200]) == {Code.GROUP_TOO_LARGE}
+    assert set(codes[200:250]) == {Code.GROUP_CUT}
+    assert ann.phone.shown(household).state["door"] == "last"
+
+
 def test_work_goes_out_in_order_and_within_the_limits(city, ann):
     household = household_of(ann)
     for number in range(450):

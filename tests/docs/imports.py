@@ -27,6 +27,7 @@ ROOMS = {
         "consolewrites",
         "grids",
         "households",
+        "inbox",
         "layers",
         "web",
     ),

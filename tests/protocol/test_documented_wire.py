@@ -170,7 +170,14 @@ def test_what_the_wire_takes_is_documented(
 
 def test_every_member_of_a_reply_is_documented() -> None:
     outcome = WireOutcome(
-        n=1, outcome=Outcome.MERGED, record=RECORD, rev=2, code="c", detail="d", replayed=True
+        n=1,
+        outcome=Outcome.MERGED,
+        record=RECORD,
+        rev=2,
+        code="c",
+        detail="d",
+        replayed=True,
+        became="merged",
     )
     page = RawPage(
         id="config",

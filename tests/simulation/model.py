@@ -19,6 +19,7 @@ from sync.record import Record
 from sync.scope import scope_change
 from sync.state import state_of
 from sync.wire import assemble_reply, reply_head, sealed
+from sync.wire_mutation import group_of
 
 START_MS = 1_795_000_000_000
 GRID_WIDTH_E7 = 1_000_000
@@ -206,6 +207,7 @@ class ModelServer:
                 records=self._referenced(batch),
                 authority=self._authority(known.account, console=device == CONSOLE),
                 located=_located(batch, self.grids),
+                group=_group_of_last(known),
             ),
             batch,
             author=Author(
@@ -351,6 +353,11 @@ def _place(position: Position, grids: Sequence[str]) -> Located:
         lat_e7=position.lat_e7,
         certain=True,
     )
+
+
+def _group_of_last(device: Device) -> str | None:
+    last = device.settled.get(device.state.settled_through)
+    return None if last is None else group_of(last.body)
 
 
 def _is_told(settled: Settled) -> bool:

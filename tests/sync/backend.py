@@ -14,10 +14,12 @@ from sync.codec import decode_record, encode_record
 from sync.fold import Entry
 from sync.ids import derived_id
 from sync.mutation import ClockReading, Datum, Malformed, Mutation, Position
-from sync.outcome import Outcome
+from sync.outcome import Code, Outcome
 from sync.push import (
+    Acting,
     Author,
     DeviceState,
+    Held,
     Interval,
     Known,
     Located,
@@ -27,11 +29,13 @@ from sync.push import (
     references,
 )
 from sync.record import Record
+from sync.release import RELEASE, Ruling, Why, is_ruling, released, ruling_args, ruling_of
 from sync.state import open_conflicts, state_of
 
 HOUR = 3_600_000
 START = 1_790_000_000_000
 END = START + 1_000 * HOUR
+WITHOUT_EFFECT = frozenset({Outcome.HELD, Outcome.INVALID, Outcome.QUARANTINED})
 ALWAYS = (Interval(lo_ms=0, hi_ms=None),)
 
 
@@ -109,8 +113,11 @@ class Backend:
     devices: dict[str, DeviceState] = field(default_factory=dict)
     answers: dict[tuple[str, int], Settled] = field(default_factory=dict)
     history: list[Entry] = field(default_factory=list)
+    groups: dict[str, str | None] = field(default_factory=dict)
     authority: Mapping[str, Any] = field(default_factory=Everywhere)
     strangers: frozenset[str] = frozenset()
+    waiting: dict[tuple[str, int], Held] = field(default_factory=dict)
+    actors: dict[str, Acting] = field(default_factory=dict)
 
     def copy(self) -> "Backend":
         return Backend(
@@ -118,8 +125,11 @@ class Backend:
             devices=dict(self.devices),
             answers=dict(self.answers),
             history=list(self.history),
+            groups=dict(self.groups),
             authority=self.authority,
             strangers=self.strangers,
+            waiting=dict(self.waiting),
+            actors=dict(self.actors),
         )
 
     def record(self, record_id: str) -> Record | None:
@@ -150,14 +160,18 @@ class Backend:
     ) -> Plan:
         """One call of a device, stored; the send clock is read when the call is received."""
         state = self.devices.get(device.id) or fresh()
+        held = self._held_of(device, batch)
         known = Known(
             device=state,
             settled={
                 n: each for (owner, n), each in self.answers.items() if owner == device.id
             },
-            records=self.gather(batch),
+            records=self.gather([*batch, *_let_go(batch, held)]),
             authority={} if device.account in self.strangers else self.authority,
             located=located or {},
+            group=self.groups.get(device.id),
+            actors=self.actors,
+            held=held,
         )
         plan = plan_push(
             known,
@@ -178,6 +192,63 @@ class Backend:
         self._remember(device, batch, plan, located or {})
         return plan
 
+    def _held_of(self, device: Device, batch: Sequence[Any]) -> dict[int, Held]:
+        """By n, what the rulings of a batch are about."""
+        rulings = [
+            each
+            for each in batch
+            if isinstance(each, Mutation) and is_ruling(device.author, each)
+        ]
+        cited = {each.n: ruling_of(each) for each in rulings}
+        return {
+            n: self.waiting[ruling.device, ruling.n]
+            for n, ruling in cited.items()
+            if (ruling.device, ruling.n) in self.waiting
+        }
+
+    def _wait(self, author: Author, mutation: Mutation, settled: Settled) -> None:
+        """Keep what has no effect yet; note what its author says about the record since."""
+        if is_ruling(author, mutation):
+            if settled.outcome not in WITHOUT_EFFECT and settled.code is not Code.WRONG_STATE:
+                ruling = ruling_of(mutation)
+                ended = self.waiting[ruling.device, ruling.n]
+                self.waiting[ruling.device, ruling.n] = replace(ended, waits=False)
+                if mutation.act == RELEASE:
+                    self._tell(ended.author.device, ended.mutation)
+        elif settled.outcome in {Outcome.HELD, Outcome.QUARANTINED}:
+            self.waiting[author.device, mutation.n] = Held(
+                author=author,
+                mutation=mutation,
+                at_ms=settled.at_ms,
+                quality=settled.quality,
+                authority={} if author.account in self.strangers else self.authority,
+            )
+        elif settled.outcome is not Outcome.INVALID:
+            self._tell(author.device, mutation)
+
+    def _tell(self, device: str, taken: Mutation) -> None:
+        for (owner, n), each in self.waiting.items():
+            if owner == device and n < taken.n and each.mutation.record == taken.record:
+                self.waiting[owner, n] = replace(each, later=(*each.later, taken))
+
+    def rule(
+        self, office: Device, owner: Device, n: int, *, act: str = RELEASE, **said: Any
+    ) -> Settled:
+        """An office's ruling about the mutation `n` of another device, pushed at once."""
+        held = self.waiting[owner.id, n]
+        located = said.pop("located", None)
+        base = said.pop("base", held.mutation.base)
+        ruling = Ruling(device=owner.id, n=n, why=said.pop("why", Why.PERSON), **said)
+        made = office.mutation(
+            held.mutation.record,
+            held.mutation.kind,
+            base=base,
+            act=act,
+            args=ruling_args(ruling),
+        )
+        plan = self.push(office, made, located={made.n: located} if located else None)
+        return plan.answers[0]
+
     def _store(self, device: Device, plan: Plan) -> None:
         for each in plan.writes.values():
             before = plan.before[each.id]
@@ -195,7 +266,9 @@ class Backend:
     ) -> None:
         by_n = {each.n: each for each in reversed(batch)}
         for settled in plan.settled:
+            self.groups[device.id] = by_n[settled.n].group
             if isinstance(by_n[settled.n], Mutation):
+                self._wait(device.author, by_n[settled.n], settled)
                 self.history.append(
                     Entry(
                         author=device.author,
@@ -223,6 +296,11 @@ class Backend:
         record = self.record(record_id)
         assert record is not None
         return state_of(record)
+
+
+def _let_go(batch: Iterable[Any], held: Mapping[int, Held]) -> list[Mutation]:
+    acts = [each for each in batch if each.n in held]
+    return [released(held[each.n].mutation, each) for each in acts]
 
 
 def fresh(**changes: Any) -> DeviceState:

@@ -120,6 +120,7 @@ outcomes = st.builds(
     code=st.none() | st.sampled_from(Code),
     detail=st.none() | names,
     replayed=st.booleans(),
+    became=st.none() | st.sampled_from(["applied", "merged", "refused"]),
 )
 _word_lists = st.lists(words, max_size=3).map(tuple)
 replies = st.builds(

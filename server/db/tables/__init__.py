@@ -21,6 +21,7 @@ from server.db.tables.replication import (
     RecordRow,
     Snapshot,
 )
+from server.db.tables.waiting import DeviceActor, HeldRow
 
 METADATA: Final[MetaData] = StoredRow.metadata
 FEATURE_TABLES: Final = {
@@ -46,9 +47,11 @@ __all__ = [
     "Conflict",
     "Counter",
     "Device",
+    "DeviceActor",
     "Dwelling",
     "EventClass",
     "Grid",
+    "HeldRow",
     "Household",
     "Incarnation",
     "Incident",

@@ -58,7 +58,8 @@ class Device(StoredRow, table=True):
     """An enrolled phone, or the console (`console`) through which an account writes by API.
 
     Its mutations are settled without a gap up to `settled_through`; `last_n` is the highest n
-    the phone ever allocated. `lease` is the token of its last reply.
+    the phone ever allocated. `lease` is the token of its last reply. `lost_at_ms` is since when
+    a revoked phone was not in its worker's hands.
     """
 
     __tablename__ = "device"
@@ -83,6 +84,7 @@ class Device(StoredRow, table=True):
     lease_previous: str | None = string(null=True)
     app_version: str | None = string(null=True)
     created_ms: int = big()
+    lost_at_ms: int | None = big(null=True)
 
 
 class Token(StoredRow, table=True):

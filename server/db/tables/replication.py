@@ -138,7 +138,10 @@ class Snapshot(StoredRow, table=True):
 
 
 class Conflict(StoredRow, table=True):
-    """Values of one field that no person has compared yet; at most one open per field."""
+    """Values of one field that no person has compared yet; at most one open per field.
+
+    `owner` is the account that looks after it, `note` why it was settled as it was.
+    """
 
     __tablename__ = "conflict"
     __table_args__ = (
@@ -167,6 +170,8 @@ class Conflict(StoredRow, table=True):
     closed_ms: int | None = big(null=True)
     closed_by: str | None = ident(null=True)
     chosen: str | None = string(null=True)
+    owner: str | None = ident(null=True)
+    note: str | None = string(null=True)
 
 
 class Counter(StoredRow, table=True):

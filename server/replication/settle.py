@@ -1,0 +1,109 @@
+"""A batch is settled, and with it whatever waited for the records it makes.
+
+Whoever writes calls `settle`. When a record is made that an earlier mutation named, that one is
+released in the same transaction, with its own author, base and time; a household may so bring
+its residents, and those their notes. It never hurts the batch itself: what cannot be stored
+goes back to waiting.
+"""
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+
+from sqlalchemy import Connection
+
+from server.problem_answers import log_fault
+from server.replication import waiting_queries
+from server.replication.apply import decide_and_store
+from server.replication.consoles import Console, console_author, console_device
+from server.replication.faults import is_about_content
+from server.replication.gather import Batch
+from server.replication.queries import DbRow
+from sync.mutation import Mutation
+from sync.push import Plan
+from sync.release import RELEASE, Ruling, Why, ruling_args
+from sync.wire_mutation import sealed
+
+ARRIVED_MAX = 100
+ROUNDS_MAX = 8
+
+
+def settle(db: Connection, batch: Batch) -> Plan:
+    """Decide and store a batch, then release what waited for its records.
+
+    At most `ARRIVED_MAX` in each of `ROUNDS_MAX` rounds: the next record that somebody waits
+    for takes up what is left, and a person can always release it.
+    """
+    plan, arrived = decide_and_store(db, batch)
+    _release_arrived(db, arrived, batch.received_ms)
+    return plan
+
+
+def release_waiting(db: Connection, rows: Iterable[DbRow], *, why: Why, now_ms: int) -> None:
+    """Release rows of the queue, and what waited for the records that this makes."""
+    _release_arrived(db, _release_rows(db, rows, why=why, now_ms=now_ms), now_ms)
+
+
+def _release_arrived(db: Connection, arrived: frozenset[str], now_ms: int) -> None:
+    rounds = 0
+    while arrived and rounds < ROUNDS_MAX:
+        rounds += 1
+        rows = waiting_queries.arrived_rows(db, limit=ARRIVED_MAX)
+        arrived = _release_rows(db, rows, why=Why.ARRIVED, now_ms=now_ms)
+
+
+def _release_rows(
+    db: Connection, rows: Iterable[DbRow], *, why: Why, now_ms: int
+) -> frozenset[str]:
+    """Release rows of the queue in the name of their authors, a device at a time, by n.
+
+    Returns the records made by it that something else was waiting for.
+    """
+    arrived: set[str] = set()
+    for _, group in groupby(rows, key=lambda row: row.device_id):
+        own = list(group)
+        for start in range(0, len(own), ARRIVED_MAX):
+            some = own[start : start + ARRIVED_MAX]
+            arrived |= _guarded(db, some, why=why, now_ms=now_ms)
+    return frozenset(arrived)
+
+
+def _guarded(db: Connection, rows: Sequence[DbRow], *, why: Why, now_ms: int) -> frozenset[str]:
+    try:
+        with db.begin_nested():
+            return _release(db, rows, why=why, now_ms=now_ms)
+    except Exception as error:
+        if not is_about_content(error):
+            raise
+        log_fault(error, "work that had waited")
+        return frozenset()
+
+
+def _release(db: Connection, rows: Sequence[DbRow], *, why: Why, now_ms: int) -> frozenset[str]:
+    account = rows[0].account_id
+    console = Console(account=account, role=waiting_queries.role_of(db, account))
+    device = console_device(db, console, now_ms)
+    first = device.settled_through + 1
+    batch = Batch(
+        device=device,
+        author=console_author(device, console),
+        mutations=[ruling_of_row(row, first + place, why) for place, row in enumerate(rows)],
+        send=None,
+        received_ms=now_ms,
+    )
+    return decide_and_store(db, batch)[1]
+
+
+def ruling_of_row(row: DbRow, n: int, why: Why) -> Mutation:
+    """The console's mutation `n` that releases a row of the queue."""
+    ruling = Ruling(device=row.device_id, n=row.n, why=why)
+    return sealed(
+        Mutation(
+            n=n,
+            record=row.record_id,
+            kind=row.kind,
+            base=row.base,
+            body=b"",
+            act=RELEASE,
+            args=ruling_args(ruling),
+        )
+    )
