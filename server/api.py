@@ -21,6 +21,7 @@ from server.inbox.endpoints import router as inbox
 from server.layers.endpoints import router as layers
 from server.reference import router as reference
 from server.replication.endpoints import router as replication
+from server.replication.snapshot_endpoints import router as snapshots
 from server.web.endpoints import router as web
 
 OPEN: tuple[APIRouter, ...] = (
@@ -32,6 +33,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     identity,
     assignments,
     replication,
+    snapshots,
     areas,
     grids,
     households,

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from server.clock import now_ms
 from server.db.store import open_store
+from server.replication import snapshots
 from server.replication.upkeep import forget_exits
 from server.settings import Settings
 
@@ -26,8 +27,14 @@ async def maintain(url: str, settings: Settings, wanted: Wanted) -> list[str]:
         forgotten = await forget_exits(
             store, before_ms=now - wanted.tombstone_days * DAY_MS, dry_run=wanted.dry_run
         )
+        old = await store.write(
+            lambda db: snapshots.forget_old(
+                db, before_ms=now - snapshots.KEPT_DAYS * DAY_MS, dry_run=wanted.dry_run
+            )
+        )
     finally:
         await store.close()
     return [
         f"what left long ago: {forgotten.exits} forgotten in {forgotten.buckets} buckets",
+        f"snapshots made long ago: {old} dropped",
     ]

@@ -248,6 +248,17 @@ class UnsupportedMedia(Problem):
     title, title_zh = "Media type or encoding not supported", "不支持的媒体类型或编码"
 
 
+class RangeNotSatisfiable(Problem):
+    """The range begins behind the end of what is stored; `Content-Range` tells its size."""
+
+    slug, status = "range-not-satisfiable", HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
+    title, title_zh = "No such range", "请求的范围不存在"
+
+    @override
+    def headers(self) -> dict[str, str]:
+        return {"content-range": f"bytes */{self.extensions['size']}"}
+
+
 class InvalidBody(Problem):
     """The body is JSON but not what this address expects.
 

@@ -17,6 +17,18 @@ MUTATIONS_MAX = 200
 BUCKETS_MAX = 200
 GRIDS_MAX = BUCKETS_MAX - 2  # beside `config` and the worker's own bucket
 REQUEST_BYTES_MAX = 1_048_576
+TAKES_MAX = 10
+
+
+class Take(StrEnum):
+    """What a device can take instead of pages from the start (section 6).
+
+    MANIFEST: a bucket it holds is to be compared, not sent again. SNAPSHOT: a bucket it holds
+    nothing of may be offered as one file.
+    """
+
+    MANIFEST = "manifest"
+    SNAPSHOT = "snapshot"
 
 
 class Why(StrEnum):
@@ -46,7 +58,7 @@ class SyncRequest:
     """One request: what the device did since, and how far it has followed each bucket.
 
     `last_n` is the highest n ever allocated on the device, `max_bytes` the size of reply it can
-    take now (None: the server's choice).
+    take now (None: the server's choice), `takes` words of `Take`, and ones of newer phones.
     """
 
     app_version: str
@@ -57,6 +69,7 @@ class SyncRequest:
     buckets: tuple[BucketCursor, ...] = ()
     lease: str | None = None
     max_bytes: int | None = None
+    takes: tuple[str, ...] = ()
     protocol: int = PROTOCOL
 
 
@@ -99,12 +112,21 @@ class Gone:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """The snapshot of a bucket that a device may fetch instead of pages from the start."""
+
+    epoch: int
+    seq: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BucketPage:
     """What happened in one bucket after `from_seq`, up to `seq`.
 
     `digest` and `count` are of the whole bucket in the snapshot the reply was read from, so
     they can be compared once `more` is false. `reset` says that the device must start again:
     whatever it holds of the bucket and does not see again before `more` is false is not in it.
+    `snapshot` is only on a page without items that starts a bucket.
     """
 
     id: str
@@ -117,6 +139,7 @@ class BucketPage:
     gone: tuple[Gone, ...] = ()
     reset: bool = False
     more: bool = False
+    snapshot: Offer | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +156,7 @@ class RawPage:
     gone: Sequence[Gone] = ()
     reset: bool = False
     more: bool = False
+    snapshot: Offer | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,11 +16,13 @@ from sync.exchange import (
     MUTATIONS_MAX,
     PROTOCOL,
     REQUEST_BYTES_MAX,
+    TAKES_MAX,
     BucketCursor,
     BucketPage,
     Gone,
     Item,
     Limits,
+    Offer,
     RawPage,
     SyncReply,
     SyncRequest,
@@ -65,6 +67,7 @@ __all__ = [
     "encode_reply",
     "encode_request",
     "mutation_object",
+    "read_item",
     "reply_head",
     "sealed",
 ]
@@ -84,6 +87,7 @@ _REQUEST_NAMES = frozenset(
         "mutations",
         "buckets",
         "max_bytes",
+        "takes",
     )
 )
 
@@ -101,6 +105,7 @@ def encode_request(request: SyncRequest) -> bytes:
             for each in request.buckets
         ],
         "max_bytes": request.max_bytes,
+        "takes": list(request.takes) or None,
     }
     bodies = b",".join(encode_mutation(each) for each in request.mutations)
     return _spliced(
@@ -135,7 +140,13 @@ def decode_request(value: Any) -> SyncRequest:
         buckets=_cursors(members),
         lease=members.maybe_text("lease", max_chars=LEASE_CHARS_MAX),
         max_bytes=members.maybe_integer("max_bytes", low=1),
+        takes=_takes(members),
     )
+
+
+def _takes(members: Members) -> tuple[str, ...]:
+    members.array("takes", limit=TAKES_MAX)
+    return members.texts("takes", max_chars=40)
 
 
 def _cursors(members: Members) -> tuple[BucketCursor, ...]:
@@ -194,6 +205,7 @@ def encode_reply(reply: SyncReply) -> bytes:
             gone=page.gone,
             reset=page.reset,
             more=page.more,
+            snapshot=page.snapshot,
         )
         for page in reply.buckets
     ]
@@ -273,7 +285,7 @@ def _gone_object(gone: Gone) -> dict[str, Any]:
 
 
 def _page_bytes(page: RawPage) -> bytes:
-    head = {
+    head: dict[str, Any] = {
         "id": page.id,
         "epoch": page.epoch,
         "from": page.from_seq,
@@ -284,6 +296,8 @@ def _page_bytes(page: RawPage) -> bytes:
         "reset": page.reset,
         "more": page.more,
     }
+    if page.snapshot is not None:
+        head["snapshot"] = {"epoch": page.snapshot.epoch, "seq": page.snapshot.seq}
     return _spliced(head, "put", b",".join(page.items))
 
 
@@ -313,14 +327,20 @@ def _read_page(members: Members) -> BucketPage:
         seq=members.integer("seq"),
         digest=members.matching("digest", _DIGEST, _DIGEST_REASON),
         count=members.integer("count"),
-        put=tuple(_read_item(each) for each in items),
+        put=tuple(read_item(each) for each in items),
         gone=tuple(_read_gone(each) for each in gone),
         reset=members.flag("reset"),
         more=members.flag("more"),
+        snapshot=_read_offer(members.members("snapshot")) if members.has("snapshot") else None,
     )
 
 
-def _read_item(members: Members) -> Item:
+def _read_offer(members: Members) -> Offer:
+    return Offer(epoch=members.integer("epoch"), seq=members.integer("seq", low=1))
+
+
+def read_item(members: Members) -> Item:
+    """Return the record in `members`; its hash is not verified here."""
     return Item(
         record=members.text("record", max_chars=40),
         kind=members.text("kind", max_chars=40),

@@ -183,3 +183,15 @@ def build(db: Connection) -> World:
 async def build_world(store: Store) -> World:
     """Build the world in an empty, migrated store."""
     return await store.write(build)
+
+
+def settle(db: Connection, world: World, code: str, count: int) -> list[str]:
+    """Let `count` more households live in a grid's dwelling; return their ids."""
+    ids = [new_id() for _ in range(count)]
+    home = {"dwelling": world.dwellings[code], "status": "active"}
+    drafts = [
+        draft(each, "household", {**home, "door": f"{at}", "contact_phone": f"000-{at:04}"})
+        for at, each in enumerate(ids)
+    ]
+    done(db, world.importer, drafts)
+    return ids

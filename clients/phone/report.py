@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from clients.phone.transport import Answer
-from sync.exchange import WireOutcome
+from sync.exchange import Offer, WireOutcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +26,7 @@ class SyncReport:
     `bytes_up` and `bytes_down` are whole HTTP/1.1 messages (line, headers and compressed body)
     without the transport below; for replies cut short, what arrived. `outcomes` are those that
     became final in this sync, by n. `wait_s` is how long the phone should wait before the next.
+    `diverged` are buckets that no repair helps: a defect to be reported, not a reason to loop.
     """
 
     bytes_up: int = 0
@@ -37,6 +38,7 @@ class SyncReport:
     wait_s: int = 0
     up_to_date: bool = False
     identity_doubtful: bool = False
+    diverged: tuple[str, ...] = ()
     failure: Failure | None = None
 
 
@@ -44,13 +46,21 @@ class SyncReport:
 class Tally:
     """What a sync has done so far.
 
-    `unchecked` are buckets this sync has not followed to their end yet, `fetched_again` those
-    it started anew because their bytes differed, `renewed` whether the last reply came from a
-    new incarnation, `progress` whether the last round changed anything.
+    `unchecked` are buckets this sync has not followed to their end yet. Those whose bytes
+    differ are `to_compare`, then `compared`, then `fetched_again` from their start, at last
+    `diverged`. `offers` are snapshots to fetch, `pages_only` says that one could not be used.
+    `renewed` is whether the last reply came from a new incarnation, `progress` whether the last
+    round changed anything, `now_ms` the server's time in it.
     """
 
     unchecked: set[str]
+    to_compare: set[str] = field(default_factory=set)
+    compared: set[str] = field(default_factory=set)
     fetched_again: set[str] = field(default_factory=set)
+    diverged: set[str] = field(default_factory=set)
+    offers: dict[str, Offer] = field(default_factory=dict)
+    pages_only: bool = False
+    now_ms: int = 0
     bytes_up: int = 0
     bytes_down: int = 0
     round_trips: int = 0
@@ -79,5 +89,6 @@ class Tally:
             wait_s=wait_s,
             up_to_date=up_to_date,
             identity_doubtful=self.identity_doubtful,
+            diverged=tuple(sorted(self.diverged)),
             failure=failure,
         )

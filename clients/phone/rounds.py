@@ -2,6 +2,7 @@
 
 import httpx
 
+from clients.phone.catchup import CatchUp, asks_to_compare, forgive, repair_step
 from clients.phone.clock import Chance, PhoneClock, read
 from clients.phone.outbox import (
     as_mutation,
@@ -10,13 +11,14 @@ from clients.phone.outbox import (
     last_n,
     next_batch,
 )
+from clients.phone.repair import Broken
 from clients.phone.report import Failure, SyncReport, Tally
 from clients.phone.store import BucketRow, OutboxRow, Store
 from clients.phone.timing import Timing
-from clients.phone.transport import Answer, post_json
+from clients.phone.transport import Answer, Line, post_json
 from sync.canonical import digest_of
 from sync.errors import ProtocolError
-from sync.exchange import BucketCursor, Limits, SyncReply, SyncRequest
+from sync.exchange import BucketCursor, BucketPage, Limits, SyncReply, SyncRequest, Take
 from sync.replica import Followed, digest_of_bodies, page_effect, settlement
 from sync.wire import decode_reply, encode_request
 
@@ -48,8 +50,9 @@ class Rounds:
         if blocked_s:
             return SyncReport(failure=Failure(slug="waiting"), wait_s=blocked_s)
         tally = Tally(unchecked={row.id for row in self._store.buckets()})
+        catch_up = CatchUp(self._store, self._line(tally), tally)
         for _ in range(ROUNDS_MAX):
-            failure = self._round(tally)
+            failure = self._caught_up(catch_up) or self._round(tally)
             if failure is not None:
                 return tally.report(failure=failure, wait_s=self.due_in_s(), up_to_date=False)
             if self._done(tally) or not tally.progress:
@@ -70,16 +73,32 @@ class Rounds:
     def _differs(self, row: BucketRow) -> bool:
         return digest_of_bodies(self._store.bodies(row.id)) != row.digest
 
+    def _line(self, tally: Tally) -> Line:
+        def address() -> tuple[str, str]:
+            return self._store.setting("base_url") or "", self._store.setting("token") or ""
+
+        return Line(self._http, address=address, count=tally.count)
+
+    def _caught_up(self, catch_up: CatchUp) -> Failure | None:
+        try:
+            catch_up.run()
+        except Broken as broken:
+            self._timing.failed(broken.answer)
+            return broken.failure
+        return None
+
     def _done(self, tally: Tally) -> bool:
-        """Say whether this sync is over; a bucket whose bytes differ is fetched again once."""
+        """Say whether this sync is over; what differs is repaired, in steps that come once."""
         if self._store.waiting(limit=1) or tally.unchecked:
             return False
-        differing = [row.id for row in self._store.buckets() if self._differs(row)]
-        again = [bucket for bucket in differing if bucket not in tally.fetched_again]
-        for bucket in again:
-            self._store.rewind(bucket)
-        tally.fetched_again |= set(again)
-        tally.progress |= bool(again)
+        again = False
+        with self._store.transaction():
+            for row in self._store.buckets():
+                if not self._differs(row):
+                    forgive(self._store, row.id)
+                elif repair_step(self._store, row.id, tally):
+                    again = True
+        tally.progress |= again
         return not again
 
     def _round(self, tally: Tally) -> Failure | None:
@@ -93,7 +112,7 @@ class Rounds:
             self._http,
             f"{self._store.setting('base_url') or ''}/v1/sync",
             self._store.setting("token") or "",
-            self._request(batch, listed),
+            self._request(batch, listed, takes=_takes(tally)),
         )
         tally.count(answer)
         reply = _reply_of(answer)
@@ -112,7 +131,9 @@ class Rounds:
         rows.sort(key=lambda row: (row.complete and row.id not in tally.unchecked, row.id))
         return rows[: self._limits.buckets]
 
-    def _request(self, batch: list[OutboxRow], listed: list[BucketRow]) -> bytes:
+    def _request(
+        self, batch: list[OutboxRow], listed: list[BucketRow], *, takes: tuple[str, ...]
+    ) -> bytes:
         return encode_request(
             SyncRequest(
                 app_version=APP_VERSION,
@@ -131,6 +152,7 @@ class Rounds:
                     for row in listed
                 ),
                 max_bytes=self._timing.page_bytes,
+                takes=takes,
             )
         )
 
@@ -143,6 +165,7 @@ class Rounds:
     ) -> None:
         """Store everything a reply says; the caller holds the transaction."""
         self._limits = reply.limits
+        tally.now_ms = reply.server_time_ms
         tally.progress = self._settle(reply, batch, tally)
         self._store.follow(reply.enter)
         tally.gone += self._store.purge(reply.leave)
@@ -191,6 +214,8 @@ class Rounds:
             row.id: Followed(id=row.id, epoch=row.epoch, seq=row.seq) for row in rows.values()
         }
         for page in reply.buckets:
+            if page.id in rows and self._instead(page, tally):
+                continue
             effect = page_effect(page, followed.get(page.id))
             if effect is None:
                 continue
@@ -200,6 +225,24 @@ class Rounds:
             tally.progress |= effect.finish and not rows[page.id].complete
             if effect.finish:
                 tally.unchecked.discard(page.id)
+
+    def _instead(self, page: BucketPage, tally: Tally) -> bool:
+        """Say whether a page asks for something else than to be applied, and note what."""
+        if page.snapshot is not None:
+            tally.offers[page.id] = page.snapshot
+            tally.progress = True
+            return True
+        if not asks_to_compare(page) or not self._store.holds_any(page.id):
+            return False
+        if repair_step(self._store, page.id, tally):
+            tally.progress = True
+        else:
+            tally.unchecked.discard(page.id)
+        return True
+
+
+def _takes(tally: Tally) -> tuple[str, ...]:
+    return (Take.MANIFEST,) if tally.pages_only else (Take.MANIFEST, Take.SNAPSHOT)
 
 
 def _reply_of(answer: Answer) -> SyncReply | Failure:

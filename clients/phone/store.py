@@ -11,60 +11,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from clients.phone.schema import STEPS
 from sync.canonical import EMPTY_DIGEST
 from sync.exchange import BucketPage, WireOutcome
+from sync.manifest import BucketState
 from sync.outcome import Outcome
 from sync.replica import Held, PageEffect
-
-SCHEMA_VERSION = 1
-_SCHEMA = """
-CREATE TABLE setting (
-  name TEXT NOT NULL PRIMARY KEY,
-  value TEXT NOT NULL
-) STRICT, WITHOUT ROWID;
-
--- One row per bucket the phone may hold. `complete` says that the last page reached the end;
--- `digest` is what the server said of the whole bucket then.
-CREATE TABLE bucket (
-  id TEXT NOT NULL PRIMARY KEY,
-  epoch INTEGER NOT NULL DEFAULT 0,
-  seq INTEGER NOT NULL DEFAULT 0,
-  digest TEXT NOT NULL,
-  complete INTEGER NOT NULL DEFAULT 0 CHECK (complete IN (0, 1))
-) STRICT, WITHOUT ROWID;
-
--- `body` is canonical JSON as received, `seen` is 0 while a restarted bucket has not named it.
-CREATE TABLE record (
-  id TEXT NOT NULL PRIMARY KEY,
-  bucket TEXT NOT NULL,
-  kind TEXT NOT NULL,
-  rev INTEGER NOT NULL CHECK (rev >= 1),
-  hash TEXT NOT NULL,
-  body BLOB NOT NULL,
-  seen INTEGER NOT NULL DEFAULT 1 CHECK (seen IN (0, 1))
-) STRICT, WITHOUT ROWID;
-CREATE INDEX record_bucket ON record (bucket, id);
-CREATE INDEX record_kind ON record (kind, id);
-
--- The outbox. `body` is what is sent, byte for byte, each time. `overlay` is 1 until the effect
--- has arrived; `outcome` is null until it is final.
-CREATE TABLE mutation (
-  n INTEGER NOT NULL PRIMARY KEY CHECK (n >= 1),
-  record TEXT NOT NULL,
-  kind TEXT NOT NULL,
-  body BLOB NOT NULL,
-  creates INTEGER NOT NULL CHECK (creates IN (0, 1)),
-  sent INTEGER NOT NULL DEFAULT 0 CHECK (sent IN (0, 1)),
-  overlay INTEGER NOT NULL DEFAULT 1 CHECK (overlay IN (0, 1)),
-  outcome TEXT,
-  code TEXT,
-  detail TEXT,
-  rev INTEGER,
-  settled_ms INTEGER,
-  CHECK ((outcome IS NULL) = (settled_ms IS NULL))
-) STRICT;
-CREATE INDEX mutation_record ON mutation (record, n) WHERE overlay = 1;
-"""
+from sync.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +42,14 @@ class OutboxRow:
     creates: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Downloaded:
+    """What has arrived of a file: how many bytes, of which version."""
+
+    size: int
+    etag: str
+
+
 class Store:
     """The phone's file. Not shared between threads or processes: one phone, one owner."""
 
@@ -96,10 +57,9 @@ class Store:
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
-        if self._db.execute("PRAGMA user_version").fetchone()[0] == 0:
-            self._db.executescript(
-                f"BEGIN;{_SCHEMA};PRAGMA user_version = {SCHEMA_VERSION};COMMIT;"
-            )
+        known = self._db.execute("PRAGMA user_version").fetchone()[0]
+        for version, step in enumerate(STEPS[known:], start=known + 1):
+            self._db.executescript(f"BEGIN;{step};PRAGMA user_version = {version};COMMIT;")
 
     def close(self) -> None:
         """Release the file."""
@@ -157,6 +117,7 @@ class Store:
         """Stop following buckets and forget their records; return how many those were."""
         ids = [(bucket,) for bucket in buckets]
         self._db.executemany("DELETE FROM bucket WHERE id = ?", ids)
+        self._db.executemany("DELETE FROM piece WHERE bucket = ?", ids)
         return self._db.executemany("DELETE FROM record WHERE bucket = ?", ids).rowcount
 
     def rewind(self, bucket: str | None = None) -> None:
@@ -170,12 +131,7 @@ class Store:
         """Store what a page changes, in the order `PageEffect` tells; return how many went."""
         if effect.restart:
             self._db.execute("UPDATE record SET seen = 0 WHERE bucket = ?", (page.id,))
-        self._db.executemany(
-            "INSERT INTO record (id, bucket, kind, rev, hash, body) VALUES (?, ?, ?, ?, ?, ?)"
-            " ON CONFLICT (id) DO UPDATE SET bucket = excluded.bucket, kind = excluded.kind,"
-            " rev = excluded.rev, hash = excluded.hash, body = excluded.body, seen = 1",
-            [(h.record, h.bucket, h.kind, h.rev, h.hash, h.body) for h in effect.put],
-        )
+        self._put(effect.put)
         gone = self._db.executemany(
             "DELETE FROM record WHERE id = ? AND bucket = ?",
             [(record, page.id) for record in effect.gone],
@@ -189,6 +145,73 @@ class Store:
             (page.epoch, page.seq, page.digest, effect.finish, page.id),
         )
         return max(gone, 0)
+
+    def _put(self, put: Iterable[Held]) -> None:
+        self._db.executemany(
+            "INSERT INTO record (id, bucket, kind, rev, hash, body) VALUES (?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (id) DO UPDATE SET bucket = excluded.bucket, kind = excluded.kind,"
+            " rev = excluded.rev, hash = excluded.hash, body = excluded.body, seen = 1",
+            [(h.record, h.bucket, h.kind, h.rev, h.hash, h.body) for h in put],
+        )
+
+    def repair(
+        self, bucket: str, *, drop: Sequence[str], put: Sequence[Held], state: BucketState
+    ) -> None:
+        """Store what a comparison found; the bucket is followed from where it was listed."""
+        self._db.executemany(
+            "DELETE FROM record WHERE id = ? AND bucket = ?",
+            [(record, bucket) for record in drop],
+        )
+        self._put(put)
+        self._db.execute("UPDATE record SET seen = 1 WHERE bucket = ?", (bucket,))
+        self._db.execute(
+            "UPDATE bucket SET epoch = ?, seq = ?, digest = ?, complete = 0 WHERE id = ?",
+            (state.epoch, state.seq, state.digest, bucket),
+        )
+
+    def apply_snapshot(self, snapshot: Snapshot) -> int:
+        """Replace a bucket by a snapshot and drop its pieces; return how many records went."""
+        gone = self.apply(snapshot.page, snapshot.effect)
+        bucket = (snapshot.page.id,)
+        self._db.execute("UPDATE bucket SET complete = 0 WHERE id = ?", bucket)
+        self._db.execute("DELETE FROM piece WHERE bucket = ?", bucket)
+        return gone
+
+    # downloads
+
+    def download_path(self, bucket: str) -> str | None:
+        """Return the path of a download that was begun, or None."""
+        row = self._db.execute(
+            "SELECT path FROM piece WHERE bucket = ? ORDER BY at LIMIT 1", (bucket,)
+        ).fetchone()
+        return None if row is None else str(row[0])
+
+    def downloaded(self, bucket: str) -> Downloaded:
+        """Return how much of a download is here, and of which version of the file."""
+        row = self._db.execute(
+            "SELECT coalesce(sum(length(body)), 0), coalesce(max(etag), '') FROM piece"
+            " WHERE bucket = ?",
+            (bucket,),
+        ).fetchone()
+        return Downloaded(size=row[0], etag=row[1])
+
+    def downloaded_bytes(self, bucket: str) -> bytes:
+        """Return what is here of a download."""
+        rows = self._db.execute(
+            "SELECT body FROM piece WHERE bucket = ? ORDER BY at", (bucket,)
+        )
+        return b"".join(row[0] for row in rows)
+
+    def keep_piece(self, bucket: str, at: int, *, path: str, etag: str, body: bytes) -> None:
+        """Store bytes of a download as they arrive."""
+        self._db.execute(
+            "INSERT INTO piece (bucket, at, path, etag, body) VALUES (?, ?, ?, ?, ?)",
+            (bucket, at, path, etag, body),
+        )
+
+    def drop_download(self, bucket: str) -> None:
+        """Forget a download."""
+        self._db.execute("DELETE FROM piece WHERE bucket = ?", (bucket,))
 
     def held(self, record: str) -> Held | None:
         """Return a record of the replica."""
@@ -212,6 +235,18 @@ class Store:
             "SELECT body FROM record WHERE bucket = ? ORDER BY id", (bucket,)
         )
         return [row[0] for row in rows]
+
+    def bodies_by_id(self, bucket: str) -> list[tuple[str, bytes]]:
+        """Return id and stored bytes of every record in a bucket, by id."""
+        rows = self._db.execute(
+            "SELECT id, body FROM record WHERE bucket = ? ORDER BY id", (bucket,)
+        )
+        return [(row[0], row[1]) for row in rows]
+
+    def holds_any(self, bucket: str) -> bool:
+        """Say whether anything of a bucket is held."""
+        row = self._db.execute("SELECT 1 FROM record WHERE bucket = ? LIMIT 1", (bucket,))
+        return row.fetchone() is not None
 
     def hashes(self, bucket: str) -> list[str]:
         """Return the hash of every record in a bucket as it was stored, by id."""

@@ -2,7 +2,9 @@
 
 import gzip
 import json
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
@@ -43,13 +45,105 @@ def post_json(http: httpx.Client, url: str, token: str, body: bytes) -> Answer:
     if len(packed) < len(body) <= GZIP_RATIO_MAX * len(packed):
         body = packed
         headers["Content-Encoding"] = "gzip"
-    request = http.build_request("POST", url, content=body, headers=headers)
-    bytes_up = _request_bytes(request, len(body))
+    return _sent(http, http.build_request("POST", url, content=body, headers=headers))
+
+
+def _sent(http: httpx.Client, request: httpx.Request) -> Answer:
+    bytes_up = _request_bytes(request, len(request.content))
     try:
         response = http.send(request, stream=True)
     except httpx.TransportError:
         return Answer(status=None, value=None, bytes_up=bytes_up, bytes_down=0)
     return _answer(response, bytes_up)
+
+
+@dataclass(slots=True, kw_only=True)
+class Piece:
+    """A file, or a part of one, as it arrives: `content` gives its bytes, packed as they are.
+
+    `status` is None when no reply came, or when it broke off.
+    """
+
+    status: int | None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    response: httpx.Response | None = None
+    bytes_up: int = 0
+
+    def content(self) -> Iterator[bytes]:
+        """Yield what arrives, as it arrives, until it ends or breaks off."""
+        if self.response is None:
+            return
+        try:
+            yield from self.response.iter_raw()
+        except httpx.TransportError:
+            self.status = None
+
+    def answer(self) -> Answer:
+        """Return what this cost, and how long the server asks to wait."""
+        if self.response is None:
+            return Answer(status=None, value=None, bytes_up=self.bytes_up, bytes_down=0)
+        return Answer(
+            status=self.status,
+            value=None,
+            bytes_up=self.bytes_up,
+            bytes_down=_response_bytes(self.response, whole=self.status is not None),
+            retry_after_s=_retry_after_s(self.response),
+        )
+
+
+class Line:
+    """Calls beside the sync itself, with the phone's address and token; `count` hears each."""
+
+    def __init__(
+        self,
+        http: httpx.Client,
+        *,
+        address: Callable[[], tuple[str, str]],
+        count: Callable[[Answer], None],
+    ) -> None:
+        self._http = http
+        self._address = address
+        self._count = count
+
+    def get(self, path: str) -> Answer:
+        """Ask for JSON."""
+        answer = _sent(self._http, self._request("GET", path, {"accept-encoding": "gzip"}))
+        self._count(answer)
+        return answer
+
+    def post(self, path: str, value: Any) -> Answer:
+        """Send JSON and return what is answered."""
+        url, token = self._address()
+        answer = post_json(self._http, url + path, token, json.dumps(value).encode())
+        self._count(answer)
+        return answer
+
+    @contextmanager
+    def stream(self, path: str, headers: Mapping[str, str]) -> Iterator[Piece]:
+        """Ask for a file; its bytes are counted when the block ends."""
+        request = self._request("GET", path, {"accept-encoding": "gzip", **headers})
+        piece = Piece(status=None, bytes_up=_request_bytes(request, 0))
+        try:
+            response = self._http.send(request, stream=True)
+        except httpx.TransportError:
+            yield piece
+            self._count(piece.answer())
+            return
+        piece.status, piece.headers, piece.response = (
+            response.status_code,
+            response.headers,
+            response,
+        )
+        try:
+            yield piece
+        finally:
+            response.close()
+            self._count(piece.answer())
+
+    def _request(self, method: str, path: str, headers: Mapping[str, str]) -> httpx.Request:
+        url, token = self._address()
+        named = {"Authorization": f"Bearer {token}", **headers}
+        return self._http.build_request(method, url + path, headers=named)
 
 
 def _answer(response: httpx.Response, bytes_up: int) -> Answer:

@@ -18,6 +18,7 @@ from server.replication.contests import Closer, Contested, save_contests
 from server.replication.gather import Batch, Gathered, Stored, area_no_of, gather
 from server.replication.projections import PROJECTIONS, project
 from server.replication.queries import BucketHead
+from server.replication.snapshots import drop_snapshots
 from server.replication.waiting import Desk, queue_changes
 from sync.canonical import digest_toggle, record_body, record_hash
 from sync.codec import encode_record
@@ -145,6 +146,7 @@ def _store(
         numbers = area_no_of(db, {each.record.bucket for each in changes}, gathered.stored)
         advance = _advance(changes, heads, now_ms=batch.received_ms)
         _forget_exits(db, advance.entered, heads)
+        drop_snapshots(db, sorted({each["bucket"] for each in advance.exits}))
         parts += [
             queries.buckets_replaced(_bucket_rows(heads, advance.running)),
             queries.exits_noted(advance.exits),

@@ -1,8 +1,10 @@
 """`/v1/sync`: one contact, waiting for news, and repair of a replica."""
 
+import json
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import Field
 
 from server.deps import JsonBody, Now, StoreDep, WakeupsDep
 from server.identity.access import DevicePrincipal
@@ -22,6 +24,7 @@ from server.replication.coding import packed
 from server.replication.push import Contact, Phone, push
 from server.replication.schemas import (
     ManifestOut,
+    PartsOut,
     RecordsIn,
     RecordsOut,
     SyncIn,
@@ -30,6 +33,7 @@ from server.replication.schemas import (
 )
 from sync.canonical import feed_item
 from sync.errors import ProtocolError, UnsupportedProtocol
+from sync.manifest import PARTS
 from sync.outcome import Outcome
 from sync.push import Settled
 from sync.wire import (
@@ -122,7 +126,13 @@ async def sync_once(
 
     def read(db: Any) -> tuple[str, feed.Pulled]:
         allowed = [] if revoked else feed.allowed_buckets(db, account, now)
-        pulled = feed.pull(db, allowed, asked.buckets, budget=feed.page_bytes(asked.max_bytes))
+        pulled = feed.pull(
+            db,
+            allowed,
+            asked.buckets,
+            budget=feed.page_bytes(asked.max_bytes),
+            takes=asked.takes,
+        )
         return queries.incarnation(db), pulled
 
     incarnation, pulled = await store.read(read)
@@ -169,23 +179,63 @@ def _refuse_revoked(status: DeviceStatus | None) -> None:
 @router.get(
     "/manifests/{bucket}",
     operation_id="read_manifest",
-    responses=problems(NotFound, DeviceRevoked),
+    response_class=Response,
+    responses={200: {"model": ManifestOut}, **problems(NotFound, DeviceRevoked)},
 )
 async def read_manifest(
+    *,
+    request: Request,
     bucket: Annotated[str, Path(max_length=80)],
     store: StoreDep,
     principal: DevicePrincipal,
     now: Now,
-) -> ManifestOut:
-    """List ids and hashes of everything in a bucket, to find what a replica lacks."""
+    part: Annotated[
+        list[Annotated[str, Field(pattern="^[0-9a-f]{2}$")]],
+        Query(max_length=PARTS, description="only ids that end in one of these"),
+    ] = [],  # noqa: B006 - read only, and how FastAPI says "none"
+) -> Response:
+    """List ids and hashes of a bucket, or of some parts of it, to find what a replica lacks."""
     _refuse_revoked(principal.device_status)
+    account, parts = principal.account, frozenset(part)
+    listed = await store.read(
+        lambda db: feed.manifest(db, _allowed(db, account, bucket, now), parts)
+    )
+    return _packed_json(listed, request)
 
-    def read(db: Any) -> ManifestOut:
-        if bucket not in feed.allowed_buckets(db, principal.account, now):
-            raise NotFound
-        return ManifestOut.model_validate(feed.manifest(db, bucket))
 
-    return await store.read(read)
+@router.get(
+    "/manifests/{bucket}/parts",
+    operation_id="read_manifest_parts",
+    response_class=Response,
+    responses={200: {"model": PartsOut}, **problems(NotFound, DeviceRevoked)},
+)
+async def read_manifest_parts(
+    *,
+    request: Request,
+    bucket: Annotated[str, Path(max_length=80)],
+    store: StoreDep,
+    principal: DevicePrincipal,
+    now: Now,
+) -> Response:
+    """Give the digest of each of the 256 parts of a bucket, to find which of them differ."""
+    _refuse_revoked(principal.device_status)
+    account = principal.account
+    listed = await store.read(
+        lambda db: feed.manifest_parts(db, _allowed(db, account, bucket, now))
+    )
+    return _packed_json(listed, request)
+
+
+def _allowed(db: Any, account: str, bucket: str, now: int) -> str:
+    """Return the bucket if the account may hold it now; else it does not exist."""
+    if bucket not in feed.allowed_buckets(db, account, now):
+        raise NotFound
+    return bucket
+
+
+def _packed_json(value: Any, request: Request) -> Response:
+    body = json.dumps(value, separators=(",", ":")).encode()
+    return packed(body, request.headers.get("accept-encoding", ""))
 
 
 @router.post(

@@ -4,15 +4,16 @@ Pages are made of stored bytes: a record's body is written once, when it changes
 joined here. A bucket whose seq and digest the phone already has costs nothing in the reply.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from server.replication import feed_queries, queries
+from server.replication import feed_queries, queries, snapshots
 from server.replication.queries import BucketHead
 from sync.canonical import EMPTY_DIGEST, feed_item
-from sync.exchange import GRIDS_MAX
+from sync.exchange import GRIDS_MAX, Offer, Take
+from sync.manifest import part_digests, part_of
 from sync.scope import scope_change
 from sync.wire import BucketCursor, Gone, RawPage
 
@@ -55,25 +56,69 @@ def pull(
     listed: Sequence[BucketCursor],
     *,
     budget: int,
+    takes: Collection[str] = (),
 ) -> Pulled:
     """Pages for the allowed buckets that differ from what the phone listed.
 
     Items take at most `budget` bytes, but there is always one; a bucket that did not fit has no
-    items and `more`.
+    items and `more`. `takes` are words of `sync.exchange.Take`: what a phone can do with a
+    bucket that would have to be sent from its start.
     """
     cursors = {each.id: each for each in listed}
     enter, leave = scope_change(list(cursors), allowed)
-    heads = queries.bucket_heads(db, allowed)
+    found = queries.bucket_heads(db, allowed)
+    heads = [found.get(bucket, _nothing(bucket)) for bucket in allowed]
+    offers = _offers(db, heads, cursors) if Take.SNAPSHOT in takes else {}
     pages: list[RawPage] = []
     left = budget
-    for bucket in allowed:
-        head = heads.get(bucket, _nothing(bucket))
-        page = _page(db, head, cursors.get(bucket), budget=left, first=left == budget)
+    for head in heads:
+        cursor = cursors.get(head.id)
+        page = _instead(head, cursor, offer=offers.get(head.id), takes=takes)
+        if page is None:
+            page = _page(db, head, cursor, budget=left, first=left == budget)
         if page is None:
             continue
         left -= sum(len(item) for item in page.items)
         pages.append(page)
     return Pulled(enter=tuple(enter), leave=tuple(leave), pages=tuple(pages))
+
+
+def _offers(
+    db: Connection, heads: Sequence[BucketHead], cursors: Mapping[str, BucketCursor]
+) -> dict[str, Offer]:
+    """Snapshots of the buckets of which the phone holds nothing."""
+    nothing = BucketCursor(id="")
+    fresh = [head for head in heads if cursors.get(head.id, nothing).seq == 0]
+    return snapshots.offers(db, fresh)
+
+
+def _instead(
+    head: BucketHead,
+    cursor: BucketCursor | None,
+    *,
+    offer: Offer | None,
+    takes: Collection[str],
+) -> RawPage | None:
+    """A page that sends no items, because the phone has a cheaper way to the same end."""
+    compares = (
+        cursor is not None
+        and cursor.seq > 0
+        and Take.MANIFEST in takes
+        and must_reset(head, cursor)
+    )
+    if offer is None and not compares:
+        return None
+    return RawPage(
+        id=head.id,
+        epoch=head.epoch,
+        from_seq=0,
+        seq=0,
+        digest=head.digest,
+        count=head.count,
+        reset=cursor is not None,
+        more=head.seq > 0,
+        snapshot=offer,
+    )
 
 
 def _nothing(bucket: str) -> BucketHead:
@@ -155,8 +200,7 @@ def _part(db: Connection, head: BucketHead, start: int, *, budget: int, first: b
     return _Part(items=tuple(items), gone=tuple(gone), reached=head.seq if ended else reached)
 
 
-def manifest(db: Connection, bucket: str) -> Mapping[str, object]:
-    """Ids and hashes of everything in a bucket, with the head they belong to."""
+def _head_of(db: Connection, bucket: str) -> dict[str, object]:
     head = queries.bucket_heads(db, [bucket]).get(bucket, _nothing(bucket))
     return {
         "id": head.id,
@@ -164,5 +208,18 @@ def manifest(db: Connection, bucket: str) -> Mapping[str, object]:
         "seq": head.seq,
         "digest": head.digest,
         "count": head.count,
-        "records": [[row.id, row.hash] for row in feed_queries.manifest_rows(db, bucket)],
     }
+
+
+def manifest(db: Connection, bucket: str, parts: Collection[str] = ()) -> dict[str, object]:
+    """Ids and hashes of a bucket, or of some parts of it, with the head they belong to."""
+    rows = feed_queries.manifest_rows(db, bucket)
+    listed = [[row.id, row.hash] for row in rows if not parts or part_of(row.id) in parts]
+    return {**_head_of(db, bucket), "records": listed}
+
+
+def manifest_parts(db: Connection, bucket: str) -> dict[str, object]:
+    """The digest of each part of a bucket, with the head they belong to."""
+    rows = feed_queries.manifest_rows(db, bucket)
+    digests = part_digests((row.id, row.hash) for row in rows)
+    return {**_head_of(db, bucket), "parts": list(digests)}

@@ -79,6 +79,7 @@ class SyncIn(_Wire):
     mutations: list[MutationIn] = Field(default=[], max_length=200)
     buckets: list[BucketIn] = Field(default=[], max_length=200)
     max_bytes: int | None = None
+    takes: list[_Text40] = Field(default=[], max_length=10)
 
 
 class OutcomeOut(BaseModel):
@@ -121,6 +122,13 @@ class ScopeOut(BaseModel):
     leave: list[str]
 
 
+class OfferOut(BaseModel):
+    """A snapshot to be fetched instead of pages."""
+
+    epoch: int
+    seq: int
+
+
 class BucketOut(BaseModel):
     """What happened in one bucket."""
 
@@ -134,6 +142,7 @@ class BucketOut(BaseModel):
     gone: list[GoneOut]
     reset: bool
     more: bool
+    snapshot: OfferOut | None = None
 
 
 class LimitsOut(BaseModel):
@@ -174,6 +183,17 @@ class ManifestOut(BaseModel):
     digest: str
     count: int
     records: list[tuple[str, str]]
+
+
+class PartsOut(BaseModel):
+    """The digests of the 256 parts of a bucket, in order, and the head they belong to."""
+
+    id: str
+    epoch: int
+    seq: int
+    digest: str
+    count: int
+    parts: list[str]
 
 
 class RecordsIn(_Wire):

@@ -5,6 +5,7 @@ from `sync.state`; here are only the feed, the scope and the books that the chec
 """
 
 import copy
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -12,6 +13,7 @@ from sync.canonical import digest_of, feed_item, record_body, record_hash
 from sync.clock import offset_of
 from sync.exchange import BucketCursor, Gone, RawPage, SyncReply, SyncRequest, WireOutcome
 from sync.known import Author, DeviceState, Interval, Known, Located, Plan, Settled
+from sync.manifest import part_digests, part_of
 from sync.mutation import Malformed, Mutation, Position
 from sync.outcome import Outcome
 from sync.push import plan_push, references
@@ -180,6 +182,27 @@ class ModelServer:
         return assemble_reply(
             reply_head(head), list(self._pages(allowed, cursors, request.max_bytes or 2**20))
         )
+
+    def manifest(self, name: str, wanted: Sequence[str] | None) -> dict[str, object]:
+        """List a bucket, or the parts `wanted`; None is the digests of all parts."""
+        bucket = self.buckets.get(name, Bucket())
+        rows = sorted((record, row.hash) for record, row in bucket.rows.items())
+        head = {"id": name, "epoch": self.incarnation, "seq": bucket.seq}
+        head |= {"digest": bucket.digest(), "count": len(rows)}
+        if wanted is None:
+            return {**head, "parts": part_digests(rows)}
+        listed = [row for row in rows if not wanted or part_of(row[0]) in wanted]
+        return {**head, "records": listed}
+
+    def items(self, allowed: Iterable[str], wanted: Iterable[str]) -> dict[str, object]:
+        """Return the records among `wanted` that live in an allowed bucket."""
+        rows = {
+            record: row
+            for name in allowed
+            for record, row in self.buckets.get(name, Bucket()).rows.items()
+        }
+        found = [rows[record] for record in wanted if record in rows]
+        return {"records": [json.loads(feed_item(row.body, row.hash)) for row in found]}
 
     def _rotate_lease(self, device: Device, shown: str | None) -> None:
         ours = f"{self.incarnation}."

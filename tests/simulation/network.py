@@ -40,7 +40,24 @@ class ModelTransport(httpx.BaseTransport):
             content = gzip.decompress(content)
         if request.url.path == "/v1/devices":
             return self._enrol(token)
+        if request.url.path != "/v1/sync":
+            return self._repair(token, request, content)
         return self._sync(token, content)
+
+    def _repair(self, device: str, request: httpx.Request, content: bytes) -> httpx.Response:
+        """Answer what a phone asks to compare a bucket, and 404 for everything else."""
+        server, path = self.server, request.url.path.removeprefix("/v1/sync/")
+        allowed = server.allowed(server.devices[device].account)
+        if path == "records":
+            return httpx.Response(
+                200, json=server.items(allowed, json.loads(content)["records"])
+            )
+        what, _, bucket = path.partition("/")
+        bucket, _, parts = bucket.partition("/")
+        if what != "manifests" or bucket not in allowed:
+            return _problem(404, "not-found")
+        wanted = None if parts else request.url.params.get_list("part")
+        return httpx.Response(200, json=server.manifest(bucket, wanted))
 
     def _enrol(self, account: str) -> httpx.Response:
         device = f"{account[:-12]}{next(self._numbers):012x}"

@@ -11,8 +11,10 @@ from sync.exchange import (
     Gone,
     Item,
     Limits,
+    Offer,
     SyncReply,
     SyncRequest,
+    Take,
     Why,
     WireOutcome,
 )
@@ -85,6 +87,7 @@ requests = st.builds(
     buckets=st.lists(cursors, max_size=3, unique_by=lambda cursor: cursor.id).map(tuple),
     lease=st.none() | words,
     max_bytes=st.none() | st.integers(1, 2**53),
+    takes=st.lists(st.sampled_from(Take).map(str) | words, max_size=3).map(tuple),
 )
 
 
@@ -110,6 +113,7 @@ pages = st.builds(
     ).map(tuple),
     reset=st.booleans(),
     more=st.booleans(),
+    snapshot=st.none() | st.builds(Offer, epoch=counts, seq=st.integers(1, 2**53)),
 )
 outcomes = st.builds(
     WireOutcome,

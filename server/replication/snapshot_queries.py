@@ -1,0 +1,91 @@
+"""What snapshots ask the database: bodies to pack, packed files, and what must be dropped."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from server.db import tables
+from server.db.bulk import among, insert_new
+from server.replication.queries import BUCKET_EXIT, RECORD, DbRow
+
+SNAPSHOT = tables.Snapshot.__table__
+_KEPT = SNAPSHOT.c
+
+
+def bodies(db: Connection, bucket: str, *, limit: int) -> Sequence[bytes]:
+    """The bodies of a bucket, alike ones beside each other, at most `limit`."""
+    columns = RECORD.c
+    statement = select(columns.body).where(columns.bucket == bucket)
+    return db.execute(statement.order_by(columns.kind, columns.id).limit(limit)).scalars().all()
+
+
+def newest(db: Connection, buckets: Sequence[str]) -> dict[str, tuple[int, int]]:
+    """Bucket to `(epoch, seq)` of its newest stored snapshot, for those that have one."""
+    statement = (
+        select(_KEPT.bucket, _KEPT.epoch, func.max(_KEPT.seq).label("seq"))
+        .where(among(db, _KEPT.bucket, list(buckets)))
+        .group_by(_KEPT.bucket, _KEPT.epoch)
+        .order_by(_KEPT.bucket, _KEPT.epoch)
+    )
+    return {row.bucket: (row.epoch, row.seq) for row in db.execute(statement)}
+
+
+def kept(db: Connection, bucket: str, *, epoch: int, seq: int, coding: str) -> DbRow | None:
+    """`(etag, size)` of one stored snapshot, or None."""
+    statement = select(_KEPT.etag, _KEPT.size).where(
+        _KEPT.bucket == bucket,
+        _KEPT.epoch == epoch,
+        _KEPT.seq == seq,
+        _KEPT.coding == coding,
+    )
+    return db.execute(statement).one_or_none()
+
+
+def span(
+    db: Connection, bucket: str, key: tuple[int, int, str], *, first: int, length: int
+) -> bytes | None:
+    """`length` bytes from `first` of the snapshot `(epoch, seq, coding)`, or None."""
+    epoch, seq, coding = key
+    statement = select(func.substr(_KEPT.body, first + 1, length)).where(
+        _KEPT.bucket == bucket,
+        _KEPT.epoch == epoch,
+        _KEPT.seq == seq,
+        _KEPT.coding == coding,
+    )
+    found = db.execute(statement).scalar_one_or_none()
+    return None if found is None else bytes(found)
+
+
+def something_left(db: Connection, bucket: str, after_seq: int) -> bool:
+    """Whether a record left the bucket after `after_seq`."""
+    columns = BUCKET_EXIT.c
+    statement = select(columns.seq).where(columns.bucket == bucket, columns.seq > after_seq)
+    return db.execute(statement.limit(1)).first() is not None
+
+
+def keep(db: Connection, row: dict[str, Any]) -> None:
+    """Store a snapshot unless it is there; the same key always has the same bytes."""
+    insert_new(db, SNAPSHOT, [row], key=("bucket", "epoch", "seq", "coding"))
+
+
+def drop(db: Connection, buckets: Iterable[str]) -> None:
+    """Drop every snapshot of some buckets."""
+    db.execute(SNAPSHOT.delete().where(among(db, _KEPT.bucket, list(buckets))))
+
+
+def drop_older(db: Connection, bucket: str, *, seq: int) -> None:
+    """Drop what is stored of a bucket from before `seq`."""
+    db.execute(SNAPSHOT.delete().where(_KEPT.bucket == bucket, _KEPT.seq < seq))
+
+
+def by_age(db: Connection) -> Sequence[DbRow]:
+    """`(bucket, epoch, seq, coding, size, made_ms)` of every snapshot, newest first."""
+    columns = (_KEPT.bucket, _KEPT.epoch, _KEPT.seq, _KEPT.coding, _KEPT.size, _KEPT.made_ms)
+    order = (_KEPT.made_ms.desc(), _KEPT.bucket, _KEPT.seq.desc(), _KEPT.coding)
+    return db.execute(select(*columns).order_by(*order)).all()
+
+
+def drop_made_by(db: Connection, made_ms: int) -> int:
+    """Drop what was made at `made_ms` or before and return how many that were."""
+    return db.execute(SNAPSHOT.delete().where(_KEPT.made_ms <= made_ms)).rowcount
