@@ -4,7 +4,7 @@ jingwei conformance "python -m clients.conformance"
 """
 
 import json
-import secrets
+import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -18,6 +18,18 @@ from sync.mutation import Datum, Position
 
 CALL_S = 20.0
 IDENTITY_OVER = "stale-lease"
+
+
+class _SystemChance:
+    """Chance from the operating system (`clients.phone.clock.Chance`)."""
+
+    def getrandbits(self, k: int, /) -> int:
+        """Return `k` bits."""
+        return int.from_bytes(os.urandom((k + 7) // 8)) >> -k % 8
+
+    def random(self) -> float:
+        """Return a number in [0, 1)."""
+        return self.getrandbits(53) / (1 << 53)
 
 
 class Adapter:
@@ -56,9 +68,8 @@ class Adapter:
         """Open the phone whose file is in a folder; make it if there is none."""
         if self._phone is not None:
             self._phone.close()
-        chance = secrets.SystemRandom()
         path = Path(str(asked["folder"])) / "phone.sqlite"
-        self._phone = Phone(path, self._http, clock=self._clock, chance=chance)
+        self._phone = Phone(path, self._http, clock=self._clock, chance=_SystemChance())
         return {}
 
     def clock(self, asked: Mapping[str, Any]) -> dict[str, Any]:

@@ -110,10 +110,10 @@ class Wire:
         self._http = httpx.Client(timeout=PASS_ON_S)
         wire = self
 
-        class Handler(_Handler):
+        class Passage(_Passage):
             wire_of = wire
 
-        self._server = ThreadingHTTPServer((HOST, 0), Handler)
+        self._server = ThreadingHTTPServer((HOST, 0), Passage)
         self._server.daemon_threads = True
         self.url = f"http://{HOST}:{self._server.server_address[1]}"
         Thread(target=self._server.serve_forever, daemon=True).start()
@@ -188,7 +188,7 @@ class Wire:
         return Reply(status=response.status_code, body=raw, headers=kept)
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Passage(BaseHTTPRequestHandler):
     """One connection of the client."""
 
     protocol_version = "HTTP/1.1"
