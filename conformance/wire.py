@@ -1,7 +1,8 @@
 """The network between client and server: a proxy that records all and misbehaves on plan.
 
 It listens on the loopback interface and passes each request on to one server. Plans are used up
-by the calls of `POST /v1/sync` in order; a call without a plan passes unharmed.
+by the calls of `POST /v1/sync` in order; a call without a plan passes unharmed. `beside`
+rewrites the replies of all other calls.
 """
 
 import contextlib
@@ -103,6 +104,7 @@ class Wire:
     def __init__(self) -> None:
         self.exchanges: list[Exchange] = []
         self.plans: deque[Plan] = deque()
+        self.beside: Change | None = None
         self.arrived = Event()
         self._ticks = 0
         self._lock = Lock()
@@ -125,6 +127,7 @@ class Wire:
             self.exchanges.clear()
             self.plans.clear()
             self.arrived.clear()
+            self.beside = None
 
     def plan(self, *plans: Plan) -> None:
         """Say what happens to the next sync calls."""
@@ -154,6 +157,8 @@ class Wire:
             self.exchanges.append(exchange)
             planned = exchange.path == SYNC_PATH and self.plans
             plan = self.plans.popleft() if planned else Plan()
+            if exchange.path != SYNC_PATH:
+                plan = Plan(replies=self.beside)
         self.arrived.set()
         return exchange, plan
 
