@@ -9,7 +9,7 @@ PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-input
-SOURCES := server sync geo clients demo tests bench tools
+SOURCES := server sync geo clients conformance demo tests bench tools
 PURE_TESTS := tests/sync tests/geo tests/style
 UV_LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --no-header

@@ -12,7 +12,7 @@ from clients.phone.clock import Chance, PhoneClock, new_id, read
 from clients.phone.outbox import Work
 from clients.phone.report import SyncReport
 from clients.phone.rounds import APP_VERSION, Rounds
-from clients.phone.store import Store
+from clients.phone.store import BucketRow, Store
 from clients.phone.transport import post_json
 from sync.exchange import WireOutcome
 from sync.mutation import EMPTY, Position
@@ -243,6 +243,18 @@ class Phone:
             row.id: digest_of_bodies(self._store.bodies(row.id))
             for row in self._store.buckets()
         }
+
+    def followed(self) -> list[BucketRow]:
+        """Return every followed bucket with its position, by id."""
+        return self._store.buckets()
+
+    def holdings(self) -> list[Held]:
+        """Return every record of the replica as it is stored, by id."""
+        return self._store.held_of_kind(None)
+
+    def last_n(self) -> int:
+        """Return the highest n that was ever given out under the present identity."""
+        return outbox.last_n(self._store)
 
     def pending(self) -> list[int]:
         """Return the n of work whose outcome is not known yet, in order."""

@@ -30,7 +30,7 @@ def test_every_folder_has_its_paragraph() -> None:
     page = read("ARCHITECTURE.md")
     folders = [
         path.parent.relative_to(ROOT).as_posix()
-        for package in ("clients", "demo", "geo", "server", "sync")
+        for package in ("clients", "conformance", "demo", "geo", "server", "sync")
         for path in (ROOT / package).glob("**/__init__.py")
     ]
     assert [folder for folder in folders if f"`{folder}/`" not in page] == []

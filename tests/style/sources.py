@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PRODUCT = ("clients", "demo", "geo", "server", "sync")
+PRODUCT = ("clients", "conformance", "demo", "geo", "server", "sync")
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
