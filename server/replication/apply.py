@@ -21,7 +21,8 @@ from server.replication.queries import BucketHead
 from server.replication.snapshots import drop_snapshots
 from server.replication.waiting import Desk, queue_changes
 from sync.canonical import digest_toggle, record_body, record_hash
-from sync.codec import encode_record
+from sync.codec import encode_place, encode_record
+from sync.known import Located
 from sync.push import Plan, Settled, plan_push
 from sync.record import Record
 from sync.state import state_of
@@ -141,7 +142,12 @@ def _store(
     """Store a plan and return the records that something in it waits for."""
     changes = _changes(plan, gathered)
     queue = queue_changes(db, _desk(batch, gathered), plan.settled)
-    parts = [queries.mutations_added([_mutation_row(batch, each) for each in plan.settled])]
+    located = gathered.known.located
+    parts = [
+        queries.mutations_added(
+            [_mutation_row(batch, each, located.get(each.n)) for each in plan.settled]
+        )
+    ]
     if changes:
         numbers = area_no_of(db, {each.record.bucket for each in changes}, gathered.stored)
         advance = _advance(changes, heads, now_ms=batch.received_ms)
@@ -355,7 +361,7 @@ def _closer(batch: Batch) -> Closer:
     )
 
 
-def _mutation_row(batch: Batch, settled: Settled) -> dict[str, Any]:
+def _mutation_row(batch: Batch, settled: Settled, located: Located | None) -> dict[str, Any]:
     return {
         "device_id": batch.device.id,
         "n": settled.n,
@@ -366,6 +372,7 @@ def _mutation_row(batch: Batch, settled: Settled) -> dict[str, Any]:
         "quality": settled.quality.value,
         "received_ms": batch.received_ms,
         "actor": settled.actor,
+        "place": None if located is None else encode_place(located),
         "body": settled.body,
         "body_hash": settled.body_hash,
         "outcome": settled.outcome.value,
