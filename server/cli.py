@@ -32,6 +32,7 @@ from server.migrations import is_current
 from server.migrations import migrate as migrate_store
 from server.openapi import as_yaml
 from server.problems import Problem
+from server.restoring import begin_again
 from server.settings import Settings
 
 DATABASE_ENV = "JINGWEI_DATABASE_URL"
@@ -193,12 +194,16 @@ def doctor(
     reproject: Annotated[
         bool, typer.Option("--reproject", help="compare every derived value with the truth")
     ] = False,
+    refold: Annotated[
+        bool, typer.Option("--refold", help="compare every record with the mutation log")
+    ] = False,
 ) -> None:
     """Examine the store and say what is wrong; the exit code is 1 if anything is.
 
-    Example: `jingwei doctor --reproject`
+    Example: `jingwei doctor --reproject --refold`
     """
-    found = asyncio.run(checks.examine(database, Settings(), reproject=reproject))
+    thorough = checks.Thorough(reproject=reproject, refold=refold)
+    found = asyncio.run(checks.examine(database, Settings(), thorough))
     for each in found:
         typer.echo(f"{'ok  ' if each.ok else 'BAD '} {each.name}: {each.detail}")
     if not all(each.ok for each in found):
@@ -225,6 +230,18 @@ def maintain(
     run_in_store(database, is_current)
     for line in asyncio.run(upkeep.maintain(database, settings, wanted)):
         typer.echo(line)
+
+
+@app.command()
+def restored(database: Database = "") -> None:
+    """Say that this store was restored from a backup, once, before the server starts on it.
+
+    Phones then offer again what they were told is stored and the backup may have lost.
+
+    Example: `jingwei restored --database postgresql:///jingwei_restored`
+    """
+    incarnation, phones = run_in_store(database, lambda db: begin_again(db, now_ms=now_ms()))
+    typer.echo(f"new incarnation {incarnation}; {phones} phones will offer their work again")
 
 
 @token_app.command("create")

@@ -13,6 +13,7 @@ from server.db.store import Store, StoreBusy, open_store
 from server.identity.queries import overfull
 from server.migrations import is_current
 from server.notify import open_wakeups
+from server.replication.refold import refold
 from server.replication.reproject import compare
 from server.settings import Settings
 from sync.exchange import GRIDS_MAX
@@ -96,11 +97,31 @@ def derived_finding(db: Connection) -> Finding:
     return Finding(name="derived values", ok=not found, detail=detail)
 
 
-async def examine(url: str, settings: Settings, *, reproject: bool) -> list[Finding]:
+def history_finding(db: Connection) -> Finding:
+    """Fold the whole mutation log again and compare what it makes with what is stored."""
+    found = list(refold(db))
+    shown = "; ".join(f"{each.kind} {each.record}: {each.what}" for each in found[:SHOWN_MAX])
+    detail = f"{len(found)} differences: {shown}" if found else "all follow from the log"
+    return Finding(name="history", ok=not found, detail=detail)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thorough:
+    """Examinations that read the whole store.
+
+    `reproject` derives every body, digest and projection again from the records, `refold` every
+    record from the mutation log.
+    """
+
+    reproject: bool = False
+    refold: bool = False
+
+
+async def examine(url: str, settings: Settings, thorough: Thorough) -> list[Finding]:
     """Return all findings about the store at `url`, and about Redis if it is configured."""
     store = open_store(url, allow_unsafe=True)
     try:
-        found = await _store_findings(store, reproject=reproject)
+        found = await _store_findings(store, thorough)
     except StoreBusy as busy:
         found = [Finding(name="database", ok=False, detail=f"not available ({busy.reason})")]
     except UnsafeStore as unsafe:
@@ -110,7 +131,7 @@ async def examine(url: str, settings: Settings, *, reproject: bool) -> list[Find
     return found + await _redis_findings(settings)
 
 
-async def _store_findings(store: Store, *, reproject: bool) -> list[Finding]:
+async def _store_findings(store: Store, thorough: Thorough) -> list[Finding]:
     schema = await store.read(schema_finding)
     found = [schema]
     if not schema.ok:
@@ -118,8 +139,10 @@ async def _store_findings(store: Store, *, reproject: bool) -> list[Finding]:
     found.append(await store.read(safety_finding))
     found += await store.read(file_findings, timeout_ms=JOB_MS)
     found.append(await store.read(lambda db: holdings_finding(db, now_ms())))
-    if reproject:
+    if thorough.reproject:
         found.append(await store.read(derived_finding, timeout_ms=JOB_MS))
+    if thorough.refold:
+        found.append(await store.read(history_finding, timeout_ms=JOB_MS))
     return found
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from sync.cells import Cells, cell_in
+from sync.known import Located
 from sync.mutation import Quality
 from sync.record import Cell, Credit, Head, Record, Status
 
@@ -139,3 +140,18 @@ def _status_in(written: list[Any], devices: list[str]) -> Status:
 
 def _reached_in(written: Mapping[str, list[Any]], devices: list[str]) -> dict[str, Credit]:
     return {name: _credit_in(each, devices) for name, each in written.items()}
+
+
+def encode_place(located: Located) -> str:
+    """Return where a position was found to lie, as JSON text."""
+    return _encode([located.grid, located.lon_e7, located.lat_e7, located.certain])
+
+
+def decode_place(text: str) -> Located:
+    """Return what `encode_place` wrote.
+
+    Raises:
+        ValueError: if it was written by anything else.
+    """
+    grid, lon_e7, lat_e7, certain = json.loads(text)
+    return Located(grid=grid, lon_e7=lon_e7, lat_e7=lat_e7, certain=certain)

@@ -155,6 +155,16 @@ def decode_mutation(value: Any, pointer: str = "") -> Mutation | Malformed:
         )
 
 
+def stored_mutation(body: bytes) -> Mutation:
+    """Return the mutation in a stored body, of a phone or of a console (which has no clock).
+
+    Raises:
+        ProtocolError, ValueError: if it holds none that was ever decided.
+    """
+    members = Members(json.loads(body))
+    return _read(members, members.integer("n", low=1), body, clocked=members.has("clock"))
+
+
 def group_of(body: bytes) -> str | None:
     """Return the group that a kept body names, None if it names none that can be read."""
     group = json.loads(body).get("group")
@@ -192,7 +202,7 @@ def _kept(value: dict[str, Any]) -> bytes:
         return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
 
 
-def _read(members: Members, n: int, body: bytes) -> Mutation:
+def _read(members: Members, n: int, body: bytes, *, clocked: bool = True) -> Mutation:
     members.only(_NAMES)
     act = members.matching("act", _NAME, _NAME_REASON) if members.has("act") else None
     changes = ("set", "add", "remove")
@@ -206,7 +216,7 @@ def _read(members: Members, n: int, body: bytes) -> Mutation:
         kind=members.matching("kind", _NAME, _NAME_REASON),
         base=members.integer("base"),
         body=body,
-        clock=read_clock(members.members("clock")),
+        clock=read_clock(members.members("clock")) if clocked else None,
         set=_fields(members, "set"),
         add=_elements(members, "add"),
         remove=_elements(members, "remove"),

@@ -24,7 +24,8 @@ from server.replication.queries import BucketHead
 from server.replication.snapshots import drop_snapshots
 from server.replication.waiting import Desk, queue_changes
 from sync.canonical import record_body, record_hash
-from sync.codec import encode_record
+from sync.codec import encode_place, encode_record
+from sync.known import Located
 from sync.push import Plan, Settled, plan_push
 from sync.state import is_archived, state_of
 
@@ -129,8 +130,11 @@ def _store(
     """Store a plan and return the records that something in it waits for."""
     changes = _changes(plan, gathered)
     queue = queue_changes(db, _desk(batch, gathered), plan.settled)
+    located = gathered.known.located
     parts = [
-        queries.mutations_added([_mutation_row(batch, each) for each in plan.settled]),
+        queries.mutations_added(
+            [_mutation_row(batch, each, located.get(each.n)) for each in plan.settled]
+        ),
         media_declared(declarations(batch, plan.settled)),
     ]
     if changes:
@@ -273,7 +277,7 @@ def _closer(batch: Batch, gathered: Gathered) -> Closer:
     return Closer(account=account, console=resolves, now_ms=batch.received_ms)
 
 
-def _mutation_row(batch: Batch, settled: Settled) -> dict[str, Any]:
+def _mutation_row(batch: Batch, settled: Settled, located: Located | None) -> dict[str, Any]:
     return {
         "device_id": batch.device.id,
         "n": settled.n,
@@ -284,6 +288,7 @@ def _mutation_row(batch: Batch, settled: Settled) -> dict[str, Any]:
         "quality": settled.quality.value,
         "received_ms": batch.received_ms,
         "actor": settled.actor,
+        "place": None if located is None else encode_place(located),
         "body": settled.body,
         "body_hash": settled.body_hash,
         "outcome": settled.outcome.value,

@@ -188,11 +188,14 @@ def rotate_lease(device: DbRow, presented: str | None, fresh: str) -> dict[str, 
     """The lease columns after a contact that presented `presented`.
 
     A reply may be lost any number of times, so while a phone still shows the previous lease the
-    current one is handed out again instead of a newer one.
+    current one is handed out again instead of a newer one. After a restore any lease counts
+    once (`queries.ANY_LEASE`): whichever phone shows one first goes on with the identity.
 
     Raises:
         StaleLease: for any lease but the current and the previous one.
     """
+    if device.lease == queries.ANY_LEASE:
+        return {"lease": fresh, "lease_previous": presented}
     if presented == device.lease:
         return {"lease": fresh, "lease_previous": device.lease}
     if presented == device.lease_previous:

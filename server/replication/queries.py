@@ -73,7 +73,29 @@ def incarnation(db: Connection) -> str:
     return str(db.execute(_INCARNATION).scalar_one())
 
 
+def begin_incarnation(db: Connection, incarnation_id: str, now_ms: int) -> None:
+    """Begin a new life of this store, later than every other one."""
+    latest = db.execute(
+        select(INCARNATION.c.created_ms).order_by(INCARNATION.c.created_ms.desc())
+    )
+    created_ms = max(now_ms, (latest.scalar() or 0) + 1)
+    db.execute(INCARNATION.insert().values(id=incarnation_id, created_ms=created_ms))
+
+
 # devices
+
+ANY_LEASE = "*"
+"""In place of a lease: the device may show any, once, because its last one may be lost."""
+
+
+def forgive_leases(db: Connection) -> int:
+    """Let every phone show any lease once more, and return how many those are."""
+    done = db.execute(
+        update(DEVICE)
+        .where(~DEVICE.c.console, DEVICE.c.lease.is_not(None) | (DEVICE.c.last_n > 0))
+        .values(lease=ANY_LEASE, lease_previous=None)
+    )
+    return done.rowcount
 
 
 @cache

@@ -62,6 +62,21 @@ def empty_database(postgres: services.Postgres) -> Iterator[str]:
     postgres.drop("demo_empty")
 
 
+def examine(database: str) -> None:
+    """The store of a whole day is what its own log makes, and everything derived follows."""
+    done = subprocess.run(
+        [sys.executable, "-m", "server", "doctor", "--reproject", "--refold"],
+        capture_output=True,
+        text=True,
+        env=environment() | {"JINGWEI_DATABASE_URL": database},
+        timeout=RUN_S,
+        check=False,
+    )
+    lines = {line[5:].split(":")[0]: line for line in done.stdout.splitlines()}
+    assert lines["history"].startswith("ok"), lines["history"]
+    assert lines["derived values"].startswith("ok"), lines["derived values"]
+
+
 def check_figures(figures: dict[str, Any]) -> None:
     """The contract of the JSON file, and the promises."""
     assert figures.keys() == KEYS
@@ -82,6 +97,7 @@ def test_the_promises_hold_in_a_file_that_gis_programs_open(tmp_path: Path) -> N
     assert "replicas equal to the server by digest" in done.stdout
     assert "mapped" in done.stdout
     store = tmp_path / "demo.gpkg"
+    examine(f"sqlite:///{store}")
     layers = {name for name, _ in pyogrio.list_layers(store)}
     assert {"grid", "dwelling", "report", "incident", "task", "claim"} <= layers
     assert pyogrio.read_info(store, layer="grid")["features"] == 767
@@ -95,6 +111,7 @@ def test_the_promises_hold_on_postgresql_and_a_second_run_must_be_allowed(
     done = run(*where, "--json", figures)
     assert done.returncode == 0, done.stderr
     check_figures(json.loads(figures.read_text(encoding="utf-8")))
+    examine(empty_database)
     again = run(*where)
     assert (again.returncode, "--reset" in again.stderr) == (2, True)
 

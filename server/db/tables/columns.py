@@ -61,9 +61,12 @@ def octets(*, null: bool = False) -> Any:
     return _field(LargeBinary, null=null)
 
 
-def row_number() -> Any:
-    """Declare `fid`, the integer key every feature table of a GeoPackage must have."""
-    return Field(default=None, sa_column=Column("fid", BIG, Identity(), primary_key=True))
+def row_number(name: str = "fid") -> Any:
+    """Declare an integer key that the database gives out and that only grows.
+
+    `fid` is the one every feature table of a GeoPackage must have.
+    """
+    return Field(default=None, sa_column=Column(name, BIG, Identity(), primary_key=True))
 
 
 def shape(kind: GeometryKind, *, null: bool = False) -> Any:

@@ -1,9 +1,18 @@
 """The replication log: mutations, records, the feed of each bucket, conflicts, counters."""
 
-from sqlalchemy import Index
+from sqlalchemy import Index, UniqueConstraint
 from sqlalchemy import text as sql
 
-from server.db.tables.columns import StoredRow, big, check, ident, octets, one_of, string
+from server.db.tables.columns import (
+    StoredRow,
+    big,
+    check,
+    ident,
+    octets,
+    one_of,
+    row_number,
+    string,
+)
 
 OUTCOMES = (
     "applied",
@@ -21,21 +30,27 @@ _OPEN = sql("status = 'open'")
 class MutationRow(StoredRow, table=True):
     """One settled mutation, kept for ever: what was asked, when, and what became of it.
 
-    `record_id` and `kind` are NULL when a malformed body did not name them readably.
+    `record_id` and `kind` are NULL when a malformed body did not name them readably. `pos` is
+    given out under the locks of the touched buckets: of two mutations that could have met, the
+    later one has the greater `pos`. `place` is where the position lay when it was judged
+    (`sync.known.Located` as JSON).
     """
 
     __tablename__ = "mutation"
     __table_args__ = (
+        UniqueConstraint("device_id", "n"),
         Index(None, "record_id"),
         one_of("outcome", *OUTCOMES),
         one_of("quality", "exact", "estimated", "clamped"),
         check("n", "n >= 1"),
         check("base", "base >= 0"),
         check("rev", "rev >= 0"),
+        {"sqlite_autoincrement": True},
     )
 
-    device_id: str = ident(key=True)
-    n: int = big(key=True)
+    pos: int = row_number("pos")
+    device_id: str = ident()
+    n: int = big()
     record_id: str | None = ident(null=True)
     kind: str | None = string(null=True)
     base: int = big()
@@ -43,6 +58,7 @@ class MutationRow(StoredRow, table=True):
     quality: str = string()
     received_ms: int = big()
     actor: str | None = ident(null=True)
+    place: str | None = string(null=True)
     body: bytes = octets()
     body_hash: str = string()
     outcome: str = string()
