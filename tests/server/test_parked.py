@@ -8,7 +8,7 @@ from sqlalchemy import update
 
 from server.clock import new_id, now_ms
 from server.db.store import Store
-from server.db.tables import HeldRow
+from server.db.tables import HeldRow, MutationRow
 from server.replication.submit import Draft
 from tests.server.desk import Desk
 from tests.server.phones import RawPhone, held, outcomes
@@ -135,3 +135,23 @@ async def test_what_missed_its_record_is_shown_and_taken_along_by_the_next(
     (second, first) = await desk.items("/v1/held", "dispatcher")
     assert (second["status"], second["why"]) == ("released", "arrived")
     assert (first["version"], first["arrived"]) == (2, False)
+
+
+async def test_what_cannot_be_released_never_hurts_the_batch_that_brings_the_record(
+    store: Store, ann: RawPhone, bob: RawPhone, world: World
+) -> None:
+    home, visit = new_id(), new_id()
+    seen = {"household": home, "outcome": "done"}
+    await bob.sync(
+        [
+            bob.change(new_id(), "visit", 0, set=seen),
+            bob.change(visit, "visit", 0, set=seen),
+        ]
+    )
+    table = MutationRow.__table__
+    damaged = (table.c.device_id == bob.id) & (table.c.n == 1)
+    await store.write(lambda db: db.execute(update(table).where(damaged).values(body=b"{}")))
+    reply = await ann.sync([household(ann, world, home, door="3")])
+    assert outcomes(reply) == {}
+    assert held(reply)[home]["state"]["door"] == "3"
+    assert visit not in held(reply)
