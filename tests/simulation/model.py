@@ -221,6 +221,7 @@ class ModelServer:
         request: SyncRequest | None,
     ) -> Plan:
         known = self.devices[device]
+        last = known.settled.get(known.state.settled_through)
         plan = plan_push(
             Known(
                 device=known.state,
@@ -230,7 +231,7 @@ class ModelServer:
                 records=self._referenced(batch),
                 authority=self._authority(known.account, console=device == CONSOLE),
                 located=_located(batch, self.grids),
-                group=_group_of_last(known),
+                group=group_of(last.body) if last else None,
             ),
             batch,
             author=Author(
@@ -378,11 +379,6 @@ def _place(position: Position, grids: Sequence[str]) -> Located:
         lat_e7=position.lat_e7,
         certain=True,
     )
-
-
-def _group_of_last(device: Device) -> str | None:
-    last = device.settled.get(device.state.settled_through)
-    return None if last is None else group_of(last.body)
 
 
 def _is_told(settled: Settled) -> bool:
