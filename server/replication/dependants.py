@@ -31,19 +31,21 @@ def _moves(mutation: Mutation) -> bool:
     )
 
 
-def ids_below(db: Connection, leaders: Sequence[str]) -> frozenset[str]:
+def ids_below(
+    db: Connection, leaders: Sequence[str], *, limit: int = DEPENDANTS_MAX
+) -> frozenset[str]:
     """The ids of everything that belongs to `leaders`, directly or through others.
 
     Raises:
-        TooManyDependants: if that is more than `DEPENDANTS_MAX`, or deeper than `DEPTH_MAX`.
+        TooManyDependants: if that is more than `limit`, or deeper than `DEPTH_MAX`.
     """
     found: set[str] = set()
     level = set(leaders)
     for _ in range(DEPTH_MAX):
-        below = dependant_queries.ids_under(db, sorted(level), limit=DEPENDANTS_MAX + 1)
+        below = dependant_queries.ids_under(db, sorted(level), limit=limit + 1)
         level = below - found
         found |= level
-        if len(found) > DEPENDANTS_MAX:
+        if len(found) > limit:
             raise TooManyDependants
         if not level:
             return frozenset(found)

@@ -1,12 +1,14 @@
 """A record that was moved away while a phone was offline: its worker may know of it."""
 
+from itertools import pairwise
+
 import httpx
 import pytest
 
 from server.clock import new_id
 from server.db.store import Store
 from server.problems import TooManyDependants
-from server.replication import dependants
+from server.replication.dependants import DEPTH_MAX, ids_below
 from server.replication.reproject import compare
 from server.replication.submit import Draft
 from tests.server.phones import RawPhone, held, outcomes
@@ -61,14 +63,19 @@ async def test_a_household_takes_along_what_belongs_to_it(
 
 
 async def test_more_than_may_follow_moves_nothing(
-    client: httpx.AsyncClient, store: Store, world: World, monkeypatch: pytest.MonkeyPatch
+    client: httpx.AsyncClient, store: Store, world: World
 ) -> None:
     home = world.households["G1"]
-    monkeypatch.setattr(dependants, "DEPENDANTS_MAX", 2)
     ann = await RawPhone.enrol(client, world.tokens["ann"])
-    said = {"parent": home, "text": "seen"}
-    await ann.sync([ann.change(new_id(), "note", 0, set=said) for _ in range(3)])
+    chain = [home, *(new_id() for _ in range(DEPTH_MAX))]
+    notes = [
+        ann.change(note, "note", 0, set={"parent": on, "text": "seen"})
+        for on, note in pairwise(chain)
+    ]
+    assert outcomes(await ann.sync(notes)) == {}
     away = Draft(record=home, kind="household", base=1, set={"grid": world.grids["G3"]})
     with pytest.raises(TooManyDependants):
         await store.write(lambda db: done(db, world.importer, [away]))
-    assert all(not page["gone"] for page in (await ann.sync())["buckets"])
+    assert (await ann.sync())["buckets"] == []
+    with pytest.raises(TooManyDependants):
+        await store.read(lambda db: ids_below(db, [home], limit=DEPTH_MAX - 1))

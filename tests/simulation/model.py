@@ -400,11 +400,6 @@ def _place(position: Position, grids: Sequence[str]) -> Located:
     )
 
 
-def _group_of_last(device: Device) -> str | None:
-    last = device.settled.get(device.state.settled_through)
-    return None if last is None else group_of(last.body)
-
-
 def _is_told(settled: Settled) -> bool:
     return settled.outcome is not Outcome.APPLIED or settled.replayed
 
