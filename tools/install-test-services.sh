@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the tests start for themselves: the PostgreSQL server, PostGIS, Redis, and the GDAL
-# programs and the browser that prove our files and pages open elsewhere. Nothing happens when all
+# programs, the browser and the upload client that prove that others can use what we make. Nothing happens when all
 # of it is present.
 set -euo pipefail
 
@@ -16,16 +16,29 @@ missing() {
   command -v ogrinfo >/dev/null || found+=(gdal-bin)
   command -v chromium >/dev/null || command -v chromium-browser >/dev/null ||
     command -v google-chrome >/dev/null || found+=(chromium)
+  command -v node >/dev/null || found+=(nodejs)
+  command -v npm >/dev/null || found+=(npm)
   echo "${found[@]:-}"
 }
 
+# The foreign upload client of tests/media: pinned with hashes, and nowhere but in its folder.
+upload_client() {
+  local folder
+  folder="$(dirname "${BASH_SOURCE[0]}")/../tests/media/foreign"
+  [ -d "$folder/node_modules/tus-js-client" ] ||
+    npm ci --prefix "$folder" --no-audit --no-fund --ignore-scripts --silent
+}
+
 needed="$(missing)"
-[ -z "$needed" ] && exit 0
+if [ -z "$needed" ]; then
+  upload_client
+  exit 0
+fi
 
 if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
   echo "The tests need these, which are not installed: $needed" >&2
   echo "On Debian or Ubuntu: sudo bash tools/install-test-services.sh" >&2
-  echo "Elsewhere install PostgreSQL 15+ with PostGIS 3.3+, Redis 7, GDAL and Chromium." >&2
+  echo "Elsewhere install PostgreSQL 15+ with PostGIS 3.3+, Redis 7, GDAL, Chromium and Node.js with npm." >&2
   exit 1
 fi
 
@@ -40,7 +53,9 @@ fi
 apt-get update -qq
 version="$(apt-cache depends postgresql | sed -n 's/.*Depends: postgresql-\([0-9][0-9]*\)$/\1/p')"
 apt-get install -y -qq --no-install-recommends \
-  "postgresql-$version" "postgresql-$version-postgis-3" redis-server gdal-bin chromium
+  "postgresql-$version" "postgresql-$version-postgis-3" redis-server gdal-bin chromium \
+  nodejs npm
 
 left="$(missing)"
 [ -z "$left" ] || { echo "Still missing after the installation: $left" >&2; exit 1; }
+upload_client

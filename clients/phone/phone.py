@@ -14,6 +14,7 @@ from clients.phone.report import SyncReport
 from clients.phone.rounds import APP_VERSION, Rounds
 from clients.phone.store import BucketRow, Store
 from clients.phone.transport import post_json
+from clients.phone.uploads import CHUNK_BYTES, UploadReport, Uploads
 from sync.exchange import WireOutcome
 from sync.mutation import EMPTY, Position
 from sync.outcome import Outcome
@@ -47,6 +48,7 @@ class Phone:
         self._clock = clock
         self._chance = chance
         self._http = http
+        self._uploads = Uploads(self._store, http)
         self._rounds = Rounds(self._store, http, clock=clock, chance=chance)
 
     def close(self) -> None:
@@ -208,6 +210,24 @@ class Phone:
     def due_in_s(self) -> int:
         """How many seconds to wait before the next automatic sync."""
         return self._rounds.due_in_s()
+
+    # photos
+
+    def keep_photo(self, content: bytes, media_type: str) -> str:
+        """Keep a photo or recording and return the hash by which work names it."""
+        return self._store.photos.keep(content, media_type)
+
+    def kept_photos(self) -> list[str]:
+        """Return the hashes of the photos the server does not have yet, sorted."""
+        return self._store.photos.kept()
+
+    def upload_photos(self, *, chunk_bytes: int = CHUNK_BYTES) -> UploadReport:
+        """Send the photos that the last reply asked for, and drop those that arrived.
+
+        Call it when `sync` is done and the network may be used for more: records go first. It
+        ends at the first failure; what was sent until then need not be sent again.
+        """
+        return self._uploads.run(chunk_bytes=chunk_bytes)
 
     # reading
 

@@ -1,5 +1,7 @@
 """The rounds of a sync: send, apply one reply in one transaction, and go on until done."""
 
+import json
+
 import httpx
 
 from clients.phone.catchup import CatchUp, asks_to_compare, forgive, repair_step
@@ -16,6 +18,7 @@ from clients.phone.report import Failure, SyncReport, Tally
 from clients.phone.store import BucketRow, OutboxRow, Store
 from clients.phone.timing import Timing
 from clients.phone.transport import Answer, Line, post_json
+from clients.phone.uploads import WANTED
 from sync.canonical import digest_of
 from sync.errors import ProtocolError
 from sync.exchange import BucketCursor, BucketPage, Limits, SyncReply, SyncRequest, Take
@@ -183,6 +186,7 @@ class Rounds:
             self._store.lift_overlay()
         self._store.forget_settled(before_ms=reply.server_time_ms - KEEP_SETTLED_MS)
         self._store.keep_setting("lease", reply.lease)
+        self._store.keep_setting(WANTED, json.dumps(reply.media_wanted))
 
     def _settle(self, reply: SyncReply, batch: list[OutboxRow], tally: Tally) -> bool:
         known = self._store.setting("incarnation")

@@ -59,4 +59,13 @@ CREATE TABLE piece (
   PRIMARY KEY (bucket, at)
 ) STRICT;
 """
-STEPS = (_FIRST, _SECOND)
+_THIRD = """
+-- Photos that the server does not have yet. `address` is where an upload goes on.
+CREATE TABLE photo (
+  hash TEXT NOT NULL PRIMARY KEY,
+  media_type TEXT NOT NULL,
+  content BLOB NOT NULL,
+  address TEXT
+) STRICT;
+"""
+STEPS = (_FIRST, _SECOND, _THIRD)

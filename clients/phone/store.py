@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from clients.phone.photos import Photos
 from clients.phone.schema import STEPS
 from sync.canonical import EMPTY_DIGEST
 from sync.exchange import BucketPage, WireOutcome
@@ -60,6 +61,7 @@ class Store:
         known = self._db.execute("PRAGMA user_version").fetchone()[0]
         for version, step in enumerate(STEPS[known:], start=known + 1):
             self._db.executescript(f"BEGIN;{step};PRAGMA user_version = {version};COMMIT;")
+        self.photos = Photos(self._db)
 
     def close(self) -> None:
         """Release the file."""

@@ -160,14 +160,17 @@ def open_blobs(url: str) -> Blobs:
     parts = urlsplit(url)
     if parts.scheme == "s3":
         return ObjectBlobs(
-            S3Store.from_url(url, retry_config={"max_retries": 2}, client_options=_CLIENT)
+            S3Store.from_url(url, retry_config={"max_retries": 2}, client_options=_client())
         )
     if parts.scheme in {"", "file"}:
         return FolderBlobs(Path(parts.path))
     raise ValueError("JINGWEI_MEDIA_URL must be a folder or s3://bucket/prefix")
 
 
-_CLIENT: Any = {"timeout": "30s", "connect_timeout": "5s"}
+def _client() -> Any:
+    """Return the limits of a connection; without TLS only if the environment says so."""
+    plain = os.environ.get("AWS_ALLOW_HTTP", "").lower() == "true"
+    return {"timeout": "30s", "connect_timeout": "5s", "allow_http": plain}
 
 
 def _object(key: str) -> str:
