@@ -15,7 +15,9 @@ from server.db.bulk import Upsert
 from server.db.store import RetryTransaction, touch
 from server.replication import queries, waiting_queries
 from server.replication.contests import Closer, Contested, save_contests
+from server.replication.declaring import declarations
 from server.replication.gather import Batch, Gathered, Stored, area_no_of, gather
+from server.replication.media_queries import media_declared
 from server.replication.projections import PROJECTIONS, project
 from server.replication.queries import BucketHead
 from server.replication.snapshots import drop_snapshots
@@ -141,7 +143,10 @@ def _store(
     """Store a plan and return the records that something in it waits for."""
     changes = _changes(plan, gathered)
     queue = queue_changes(db, _desk(batch, gathered), plan.settled)
-    parts = [queries.mutations_added([_mutation_row(batch, each) for each in plan.settled])]
+    parts = [
+        queries.mutations_added([_mutation_row(batch, each) for each in plan.settled]),
+        media_declared(declarations(batch, plan.settled)),
+    ]
     if changes:
         numbers = area_no_of(db, {each.record.bucket for each in changes}, gathered.stored)
         advance = _advance(changes, heads, now_ms=batch.received_ms)
@@ -153,7 +158,9 @@ def _store(
             _records(db, changes, numbers, advance.seqs),
             *_projections(changes, numbers, batch.received_ms),
         ]
-        save_contests(db, [_contested(each, numbers) for each in changes], _closer(batch))
+        save_contests(
+            db, [_contested(each, numbers) for each in changes], _closer(batch, gathered)
+        )
         touch(db, {each.record.bucket for each in changes if each.visible})
         if any(each.record.kind == "grid" and each.visible for each in changes):
             queries.next_number(db, queries.GRIDS_VERSION)
@@ -349,10 +356,11 @@ def _contested(change: Change, numbers: Mapping[str, int]) -> Contested:
     )
 
 
-def _closer(batch: Batch) -> Closer:
-    return Closer(
-        account=batch.author.account, console=batch.author.console, now_ms=batch.received_ms
-    )
+def _closer(batch: Batch, gathered: Gathered) -> Closer:
+    """Who ends a conflict; what a release brings is its author's word, not a resolution."""
+    resolves = batch.author.console and not gathered.cited.rows
+    account = batch.author.account
+    return Closer(account=account, console=resolves, now_ms=batch.received_ms)
 
 
 def _mutation_row(batch: Batch, settled: Settled) -> dict[str, Any]:
