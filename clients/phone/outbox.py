@@ -132,12 +132,30 @@ def carry_over(store: Store, *, settled_too: bool) -> None:
     """Number the outbox anew from 1 for a new identity; nothing in it is dropped.
 
     With `settled_too` also what the old identity had settled: a server restored from a backup
-    may have lost it, and knows nothing of the new identity.
+    may have lost it, and knows nothing of the new identity. What identities before it had
+    settled goes first then, or if `offer_former` noted it.
     """
-    n = 0
-    for row in store.take_outbox(sorted(IDENTITY_CODES), settled_too=settled_too):
-        n += 1
+    rows = store.take_outbox(sorted(IDENTITY_CODES), settled_too=settled_too)
+    if settled_too or must_offer_former(store):
+        rows = [*store.take_former(), *rows]
+    for n, row in enumerate(rows, 1):
         body = sealed(replace(as_mutation(row), n=n)).body
         store.add(replace(row, n=n, body=body))
-    store.keep_setting("last_n", n)
+    store.keep_setting("last_n", len(rows))
     store.keep_setting("former", None)
+    store.keep_setting("offer_former", None)
+
+
+def offer_former(store: Store) -> None:
+    """Note that the server went back, and may have lost what earlier identities had settled.
+
+    The present identity cannot offer it: its own numbers are later, and an author's values must
+    arrive in the order of their making. The next identity does.
+    """
+    if store.has_former():
+        store.keep_setting("offer_former", 1)
+
+
+def must_offer_former(store: Store) -> bool:
+    """Say whether a new identity is needed to offer what earlier ones had settled."""
+    return store.setting("offer_former") is not None

@@ -11,7 +11,9 @@ from clients.phone.outbox import (
     carry_over,
     is_between_identities,
     last_n,
+    must_offer_former,
     next_batch,
+    offer_former,
 )
 from clients.phone.repair import Broken
 from clients.phone.report import Failure, SyncReport, Tally
@@ -209,6 +211,8 @@ class Rounds:
             tally.unchecked |= {row.id for row in self._store.buckets()}
             first = next((row.n for row in self._store.waiting(limit=1)), 0)
             tally.identity_doubtful |= first > reply.settled_through + 1
+            offer_former(self._store)
+        tally.identity_doubtful |= must_offer_former(self._store)
         self._store.keep_setting("incarnation", reply.incarnation)
         return bool(said.final) or tally.renewed or carried
 

@@ -68,4 +68,15 @@ CREATE TABLE photo (
   address TEXT
 ) STRICT;
 """
-STEPS = (_FIRST, _SECOND, _THIRD)
+_FOURTH = """
+-- What earlier identities had settled, in order: a restored server may have lost it.
+CREATE TABLE former (
+  id INTEGER NOT NULL PRIMARY KEY,
+  record TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  body BLOB NOT NULL,
+  creates INTEGER NOT NULL CHECK (creates IN (0, 1)),
+  settled_ms INTEGER NOT NULL
+) STRICT;
+"""
+STEPS = (_FIRST, _SECOND, _THIRD, _FOURTH)

@@ -327,8 +327,9 @@ class Store:
         self._db.execute("UPDATE mutation SET overlay = 0 WHERE outcome IS NOT NULL")
 
     def forget_settled(self, *, before_ms: int) -> None:
-        """Drop settled mutations that ended before `before_ms`."""
+        """Drop settled mutations that ended before `before_ms`, of earlier identities too."""
         self._db.execute("DELETE FROM mutation WHERE settled_ms < ?", (before_ms,))
+        self._db.execute("DELETE FROM former WHERE settled_ms < ?", (before_ms,))
 
     def outcomes(self) -> list[WireOutcome]:
         """Return the outcomes kept, in n order."""
@@ -352,20 +353,40 @@ class Store:
         """Empty the outbox and return what a new identity must send, in n order.
 
         That is whatever waits and whatever was set aside with one of `codes`, or everything.
+        What is not returned was settled; it is kept as an earlier identity's.
         """
-        rows = self._outbox(
-            "outcome IS NULL OR ? OR code IN (SELECT value FROM json_each(?)) ORDER BY n",
-            settled_too,
-            json.dumps(list(codes)),
+        taken = "(outcome IS NULL OR ? OR code IN (SELECT value FROM json_each(?)))"
+        values = settled_too, json.dumps(list(codes))
+        rows = self._outbox(f"{taken} ORDER BY n", *values)
+        self._db.execute(
+            "INSERT INTO former (record, kind, body, creates, settled_ms)"  # noqa: S608 - constant text
+            " SELECT record, kind, body, creates, settled_ms FROM mutation"
+            f" WHERE NOT coalesce({taken}, 0) ORDER BY n",
+            values,
         )
         self._db.execute("DELETE FROM mutation")
         return rows
 
+    def has_former(self) -> bool:
+        """Say whether anything is kept that an earlier identity had settled."""
+        return self._db.execute("SELECT 1 FROM former LIMIT 1").fetchone() is not None
+
+    def take_former(self) -> list[OutboxRow]:
+        """Forget and return what earlier identities had settled, in order; `n` is no number."""
+        rows = self._outbox_rows(
+            "SELECT id, record, kind, body, creates FROM former ORDER BY id", ()
+        )
+        self._db.execute("DELETE FROM former")
+        return rows
+
     def _outbox(self, condition: str, *values: str | int) -> list[OutboxRow]:
-        rows = self._db.execute(
+        return self._outbox_rows(
             f"SELECT n, record, kind, body, creates FROM mutation WHERE {condition}",  # noqa: S608 - constant text
             values,
         )
+
+    def _outbox_rows(self, statement: str, values: Sequence[str | int]) -> list[OutboxRow]:
+        rows = self._db.execute(statement, values)
         return [
             OutboxRow(n=row[0], record=row[1], kind=row[2], body=row[3], creates=bool(row[4]))
             for row in rows

@@ -5,7 +5,7 @@ from typing import Any
 
 from sync.mutation import Datum, Position
 from tests.simulation.acts import Act, Acts, Dice, Told, picked
-from tests.simulation.model import GRID_WIDTH_E7
+from tests.simulation.places import GRID_WIDTH_E7
 from tests.simulation.world import WORKERS, World
 
 CLAIMS = ("accept", "start", "finish", "not_executable")

@@ -14,7 +14,7 @@ from sync.clock import offset_of
 from sync.exchange import BucketCursor, Gone, RawPage, SyncReply, SyncRequest, WireOutcome
 from sync.known import Author, DeviceState, Interval, Known, Located, Plan, Settled
 from sync.manifest import part_digests, part_of
-from sync.mutation import Malformed, Mutation, Position
+from sync.mutation import Malformed, Mutation
 from sync.outcome import Outcome
 from sync.push import plan_push, references
 from sync.record import Record
@@ -22,9 +22,9 @@ from sync.scope import scope_change
 from sync.state import state_of
 from sync.wire import assemble_reply, reply_head, sealed
 from sync.wire_mutation import group_of
+from tests.simulation.places import located_in
 
 START_MS = 1_795_000_000_000
-GRID_WIDTH_E7 = 1_000_000
 ALWAYS = (Interval(lo_ms=0, hi_ms=None),)
 CONFIG = "config"
 CONSOLE = "device-of-the-console"
@@ -98,8 +98,6 @@ class ModelServer:
         self.enrol(DISPATCHER, CONSOLE)
         self.enrol(OTHER_DISPATCHER, OTHER_CONSOLE)
 
-    # what people do
-
     def enrol(self, account: str, device: str) -> None:
         """Make a device of an account."""
         state = DeviceState(
@@ -158,8 +156,6 @@ class ModelServer:
         again.now_ms = lost.now_ms
         again._leases = lost._leases
         return again
-
-    # what phones do
 
     def allowed(self, account: str) -> frozenset[str]:
         """Return the buckets an account may hold now."""
@@ -228,7 +224,7 @@ class ModelServer:
     ) -> Plan:
         known = self.devices[device]
         author = self._author(device)
-        located = _located(batch, self.grids)
+        located = located_in(batch, self.grids)
         plan = plan_push(
             Known(
                 device=known.state,
@@ -382,22 +378,9 @@ def _items(bucket: Bucket, start: int, room: int) -> tuple[list[bytes], int]:
     return items, bucket.seq
 
 
-def _located(batch: Iterable[Mutation | Malformed], grids: Sequence[str]) -> dict[int, Located]:
-    return {
-        each.n: _place(each.position, grids)
-        for each in batch
-        if isinstance(each, Mutation) and each.position is not None
-    }
-
-
-def _place(position: Position, grids: Sequence[str]) -> Located:
-    column = position.lon_e7 // GRID_WIDTH_E7
-    return Located(
-        grid=grids[column] if 0 <= column < len(grids) else None,
-        lon_e7=position.lon_e7,
-        lat_e7=position.lat_e7,
-        certain=True,
-    )
+def _group_of_last(device: Device) -> str | None:
+    last = device.settled.get(device.state.settled_through)
+    return None if last is None else group_of(last.body)
 
 
 def _is_told(settled: Settled) -> bool:

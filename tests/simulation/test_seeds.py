@@ -142,6 +142,21 @@ def is_broken(failure):
     return failure is not None and " " in failure.promise and failure.promise != CRASHED
 
 
+def test_a_restored_server_gets_back_what_an_earlier_identity_had_settled():
+    steps = (
+        Step("back_up"),
+        quiet(0),
+        Step("write_down", (0, 0, "visit", None)),
+        quiet(0),
+        Step("new_identity", (0,)),
+        quiet(0),
+        Step("restore"),
+    )
+    run = run_plan(Plan(255, 2, steps))
+    assert len(run.told) == len(steps)
+    assert run.failure is None, story(run)
+
+
 @pytest.mark.parametrize("name", BUGS)
 def test_a_planted_bug_is_found(name):
     bug = BUGS[name]

@@ -14,7 +14,8 @@ from sync.canonical import record_body
 from sync.mutation import Datum, Position
 from tests.simulation import checks
 from tests.simulation.city import GRIDS, WORKERS, City
-from tests.simulation.model import CONSOLE, GRID_WIDTH_E7, ModelServer
+from tests.simulation.model import CONSOLE, ModelServer
+from tests.simulation.places import GRID_WIDTH_E7
 
 phones = st.integers(0, len(WORKERS) - 1)
 grids = st.sampled_from(GRIDS)
