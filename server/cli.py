@@ -61,6 +61,8 @@ Every option can also be given as an environment variable that starts with `JING
 )
 token_app = typer.Typer(no_args_is_help=True, help="Make, list and revoke bearer tokens.")
 app.add_typer(token_app, name="token")
+media_app = typer.Typer(no_args_is_help=True, help="Look after stored photos and recordings.")
+app.add_typer(media_app, name="media")
 
 
 def _checked_url(url: str) -> str:
@@ -350,6 +352,17 @@ def export_layer(
     export_command(
         layer, output, file_format=file_format, crs=crs, area=area, database=database
     )
+
+
+@media_app.command("collect")
+def collect_media(database: Database = "") -> None:
+    """Remove erased and unattached photos and abandoned uploads; `serve` does it every hour.
+
+    Example: `jingwei media collect`
+    """
+    from server.media.command import collect_command  # noqa: PLC0415 - rarely used
+
+    collect_command(database)
 
 
 def add_commands() -> None:

@@ -29,6 +29,7 @@ ROOMS = {
         "households",
         "inbox",
         "layers",
+        "media",
         "web",
     ),
     "replication": ("replication",),
