@@ -255,7 +255,7 @@ class _Answer:
             add_security_headers(headers, hsts=self._hsts)
         await self._send(message)
         if self._writes:
-            failpoints.reach(_STEPS[message["type"]])
+            failpoints.reach(_STEPS.get(message["type"], ""))
 
     async def problem(self, problem: Problem, scope: Scope, receive: Receive) -> None:
         if self._started:
