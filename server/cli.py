@@ -25,6 +25,8 @@ from server.app import VERSION, create_app
 from server.clock import now_ms
 from server.db.postgres_store import UnsafeStore
 from server.db.store import StoreBusy, normalised, open_store
+from server.devices.listing import device_lines
+from server.devices.rules import wanted_of
 from server.identity import queries as accounts
 from server.identity.principal import Role
 from server.migrations import is_current
@@ -220,6 +222,25 @@ def maintain(
     )
     run_in_store(database, is_current)
     for line in asyncio.run(upkeep.maintain(database, settings, wanted)):
+        typer.echo(line)
+
+
+@app.command("devices")
+def list_devices(
+    *,
+    area: Annotated[str, typer.Option(help="code of an area; empty: everywhere")] = "",
+    silent_days: Annotated[int | None, typer.Option(min=1, max=3_650, help="at least")] = None,
+    failing: Annotated[bool, typer.Option("--failing", help="work that did not count")] = False,
+    offset_above_s: Annotated[int | None, typer.Option(min=0, max=10**9, help="clock")] = None,
+    database: Database = "",
+) -> None:
+    """Say how phones are doing, as of their last contact: one line each, tab-separated.
+
+    Example: `jingwei devices --silent-days 3`
+    """
+    failed, now = failing or None, now_ms()
+    wanted = wanted_of(silent_days, offset_above_s, failing=failed, now_ms=now)
+    for line in run_in_store(database, lambda db: device_lines(db, area or None, wanted)):
         typer.echo(line)
 
 

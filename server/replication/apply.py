@@ -22,6 +22,7 @@ from server.replication.snapshots import drop_snapshots
 from server.replication.waiting import Desk, queue_changes
 from sync.canonical import digest_toggle, record_body, record_hash
 from sync.codec import encode_record
+from sync.outcome import Outcome
 from sync.push import Plan, Settled, plan_push
 from sync.record import Record
 from sync.state import state_of
@@ -180,6 +181,9 @@ def _device_values(batch: Batch, plan: Plan) -> dict[str, Any]:
     values = dict(batch.contact)
     if plan.settled:
         values["settled_through"] = plan.settled_through
+        values["invalid"] = batch.device.invalid + sum(
+            each.outcome is Outcome.INVALID for each in plan.settled
+        )
         values["last_at_ms"] = max(
             [batch.device.last_at_ms, *(each.at_ms for each in plan.settled)]
         )

@@ -25,6 +25,7 @@ ROOMS = {
         "casework",
         "conflicts",
         "consolewrites",
+        "devices",
         "grids",
         "households",
         "inbox",
