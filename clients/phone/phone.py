@@ -16,6 +16,7 @@ from clients.phone.store import Store
 from clients.phone.transport import post_json
 from sync.exchange import WireOutcome
 from sync.mutation import EMPTY, Position
+from sync.outcome import Outcome
 from sync.replica import Held, Shown, digest_of_bodies, shown_record
 
 
@@ -188,6 +189,16 @@ class Phone:
         failure ends the sync; what was done until then is kept and `wait_s` says when to try
         again.
         """
+        return self._rounds.run()
+
+    def ask_again(self) -> SyncReport:
+        """Sync, and learn what became of work that waits for a person.
+
+        It is sent once more and nothing is decided anew; `became` of each of the report's
+        outcomes says what the office made of it, None while it still waits.
+        """
+        with self._store.transaction():
+            self._store.ask_about((Outcome.HELD, Outcome.QUARANTINED))
         return self._rounds.run()
 
     def sync_if_due(self) -> SyncReport | None:

@@ -312,6 +312,14 @@ class Store:
             [(n,) for n in ns],
         )
 
+    def ask_about(self, outcomes: Iterable[Outcome]) -> None:
+        """Put what ended in one of `outcomes` back among the waiting, as far as it is kept."""
+        self._db.execute(
+            "UPDATE mutation SET outcome = NULL, code = NULL, detail = NULL, rev = NULL,"
+            " settled_ms = NULL WHERE outcome IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(outcomes)),),
+        )
+
     def lift_overlay(self) -> None:
         """Stop laying settled mutations over the replica: their effects have arrived."""
         self._db.execute("UPDATE mutation SET overlay = 0 WHERE outcome IS NOT NULL")

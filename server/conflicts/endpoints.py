@@ -6,9 +6,17 @@ from fastapi import APIRouter, Depends, Query, Response
 
 from server.areas.queries import narrowed, scope_of
 from server.conflicts import commands
+from server.conflicts.commands import Choice, Take
 from server.conflicts.reading import conflict_page, the_conflict
-from server.conflicts.schemas import ConflictBody, ConflictParameters, Resolution
+from server.conflicts.schemas import (
+    Choosing,
+    ConflictBody,
+    ConflictParameters,
+    Ownership,
+    Resolution,
+)
 from server.consolewrites import Asking, tagged
+from server.db.store import Store
 from server.deps import Now, StoreDep
 from server.identity.access import require
 from server.identity.principal import Principal, Role
@@ -18,6 +26,7 @@ from server.problems import (
     Forbidden,
     InvalidBody,
     InvalidParameter,
+    NeedsPerson,
     NotFound,
     PreconditionFailed,
     PreconditionRequired,
@@ -28,6 +37,23 @@ from server.recordids import PathId
 
 router = APIRouter(prefix="/v1/conflicts", tags=["conflicts"])
 Dispatcher = Annotated[Principal, Depends(require(Role.DISPATCHER))]
+_SETTLING = problems(
+    Forbidden,
+    NotFound,
+    TransitionRefused,
+    NeedsPerson,
+    PreconditionFailed,
+    InvalidBody,
+    PreconditionRequired,
+)
+
+
+async def asking_now(principal: Dispatcher, now: Now) -> Asking:
+    """Who settles a conflict, and when."""
+    return Asking(principal=principal, now_ms=now)
+
+
+AskingDep = Annotated[Asking, Depends(asking_now)]
 
 
 @router.get("", responses=problems(InvalidParameter, Forbidden))
@@ -44,6 +70,7 @@ async def list_conflicts(
         "status": parameters.status,
         "kind": parameters.kind,
         "field": parameters.field,
+        "owner": parameters.owner,
     }
     found = await store.read(
         lambda db: conflict_page(
@@ -71,30 +98,65 @@ async def read_conflict(
     return tagged(found, found.rev)
 
 
-@router.post(
-    "/{conflict_id}/resolve",
-    response_model=ConflictBody,
-    responses=problems(
-        Forbidden,
-        NotFound,
-        TransitionRefused,
-        PreconditionFailed,
-        InvalidBody,
-        PreconditionRequired,
-    ),
-)
+@router.post("/{conflict_id}/resolve", response_model=ConflictBody, responses=_SETTLING)
 async def resolve_conflict(
     *,
     conflict_id: PathId,
     body: Resolution,
     rev: IfMatch,
-    principal: Dispatcher,
+    asking: AskingDep,
     store: StoreDep,
-    now: Now,
 ) -> Response:
-    """Choose the value that counts. Needs `If-Match` with the record's revision."""
-    asking = Asking(principal=principal, now_ms=now)
+    """Choose the value that counts, also another. Needs `If-Match` with the record's `rev`."""
+    choice = Choice(take=Take.GIVEN, value=body.value, note=body.note)
+    return await _settle(store, asking, conflict_id, choice, rev=rev)
+
+
+@router.post("/{conflict_id}/accept", response_model=ConflictBody, responses=_SETTLING)
+async def accept_shown(
+    *,
+    conflict_id: PathId,
+    body: Choosing,
+    rev: IfMatch,
+    asking: AskingDep,
+    store: StoreDep,
+) -> Response:
+    """Let the value count that is shown meanwhile. Needs `If-Match` with the record's `rev`."""
+    choice = Choice(take=Take.SHOWN, note=body.note)
+    return await _settle(store, asking, conflict_id, choice, rev=rev)
+
+
+@router.post("/{conflict_id}/take-other", response_model=ConflictBody, responses=_SETTLING)
+async def take_other(
+    *,
+    conflict_id: PathId,
+    body: Choosing,
+    rev: IfMatch,
+    asking: AskingDep,
+    store: StoreDep,
+) -> Response:
+    """Let the other of two values count. Needs `If-Match` with the record's `rev`."""
+    choice = Choice(take=Take.OTHER, note=body.note)
+    return await _settle(store, asking, conflict_id, choice, rev=rev)
+
+
+async def _settle(
+    store: Store, asking: Asking, conflict_id: str, choice: Choice, *, rev: int
+) -> Response:
     settled = await store.write(
-        lambda db: commands.resolve(db, asking, conflict_id, body.value, rev=rev)
+        lambda db: commands.resolve(db, asking, conflict_id, choice, rev=rev)
     )
     return tagged(settled, settled.rev)
+
+
+@router.post(
+    "/{conflict_id}/assign",
+    response_model=ConflictBody,
+    responses=problems(Forbidden, NotFound, TransitionRefused, InvalidBody),
+)
+async def assign_conflict(
+    *, conflict_id: PathId, body: Ownership, asking: AskingDep, store: StoreDep
+) -> Response:
+    """Say who looks after an open conflict: a dispatcher who answers for its area."""
+    found = await store.write(lambda db: commands.give(db, asking, conflict_id, body.account))
+    return tagged(found, found.rev)

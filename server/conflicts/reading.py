@@ -7,27 +7,36 @@ from typing import Any
 from sqlalchemy import Connection
 
 from server.areas.scope import Scope
-from server.conflicts.queries import ConflictRow, conflicts_in, owners_of
+from server.conflicts.queries import ConflictRow, authors_of, conflicts_in
 from server.conflicts.schemas import ChoiceBody, ConflictBody
 from server.problems import NotFound
 
 
-def _choice(choice: Mapping[str, Any], owners: Mapping[str, ConflictRow]) -> ChoiceBody:
-    owner = owners.get(choice["device"])
-    return ChoiceBody(
-        value=choice["value"],
-        by=None if owner is None else owner.login,
-        role=None if owner is None else owner.role,
-        device=choice["device"],
-        at_ms=choice["at_ms"],
-    )
+def _choices(
+    row: ConflictRow, authors: Mapping[tuple[str, int], ConflictRow]
+) -> list[ChoiceBody]:
+    """All values, the earliest first."""
+    live = json.loads(row.live)
+    choices = []
+    for choice in json.loads(row.choices):
+        author = authors.get((choice["device"], choice["n"]))
+        choices.append(
+            ChoiceBody(
+                value=choice["value"],
+                by=None if author is None else author.login,
+                role=None if author is None else author.role,
+                device=choice["device"],
+                at_ms=choice["at_ms"],
+                live=choice["value"] == live,
+            )
+        )
+    return choices
 
 
 def conflict_bodies(db: Connection, rows: Sequence[ConflictRow]) -> list[ConflictBody]:
     """Conflicts with their authors' names, in the order of `rows`."""
-    choices = [json.loads(row.choices) for row in rows]
-    devices = {each["device"] for one in choices for each in one}
-    owners = owners_of(db, sorted(devices)) if devices else {}
+    heads = {(each["device"], each["n"]) for row in rows for each in json.loads(row.choices)}
+    authors = authors_of(db, heads) if heads else {}
     return [
         ConflictBody(
             id=row.id,
@@ -36,14 +45,16 @@ def conflict_bodies(db: Connection, rows: Sequence[ConflictRow]) -> list[Conflic
             kind=row.kind,
             field=row.field,
             status=row.status,
-            values=[_choice(each, owners) for each in values],
+            values=_choices(row, authors),
             live=json.loads(row.live),
             opened_ms=row.opened_ms,
             closed_ms=row.closed_ms,
             closed_by=row.closed_by_login,
             chosen=None if row.chosen is None else json.loads(row.chosen),
+            owner=row.owner_login,
+            note=row.note,
         )
-        for row, values in zip(rows, choices, strict=True)
+        for row in rows
     ]
 
 

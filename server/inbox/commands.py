@@ -28,6 +28,7 @@ from server.problems import (
     PreconditionFailed,
     TransitionRefused,
 )
+from server.replication.settle import parts_of
 from server.replication.submit import Console, Draft, submit
 from sync.outcome import Code, Outcome
 from sync.push import Settled
@@ -44,8 +45,8 @@ class Word:
     text: str | None = None
     correction: Correction | None = None
 
-    def draft(self, row: InboxRow) -> Draft:
-        """The console's mutation that says it about a row."""
+    def draft(self, row: InboxRow, group: str | None = None) -> Draft:
+        """The console's mutation that says it about a row; those of a group stand together."""
         ruling = Ruling(
             device=row.device_id,
             n=row.n,
@@ -59,6 +60,7 @@ class Word:
             base=row.base,
             act=self.act,
             args=ruling_args(ruling),
+            group=group,
         )
 
 
@@ -130,7 +132,8 @@ class Rehearsed(Exception):  # noqa: N818 - ends a rehearsal, is not a failure
 def rule_on_all(db: Connection, asking: Asking, selection: Selection, word: Word) -> BulkResult:
     """Rule on a device's waiting work, in the order of n, at most `BULK_MAX`.
 
-    What was sent again and taken is left alone by a release.
+    What was sent again and taken is left alone by a release. Members of a group are released
+    together or not at all.
 
     Raises:
         InvalidBody: if a loss is spoken of that nobody reported.
@@ -141,7 +144,10 @@ def rule_on_all(db: Connection, asking: Asking, selection: Selection, word: Word
     rows = found[:BULK_MAX]
     copies = copies_of(db, rows) if word.act == RELEASE else {}
     fresh = [row for row in rows if row.n not in copies]
-    settled = _submitted(db, asking, [word.draft(row) for row in fresh])
+    settled: list[Settled] = []
+    for part in parts_of(fresh):
+        drafts = [word.draft(row, group) for row, group in part]
+        settled += _submitted(db, asking, drafts)
     ruled = [_ruled(row, each, word) for row, each in zip(fresh, settled, strict=True)]
     ruled += [_sent_again(row) for row in rows if row.n in copies]
     result = BulkResult(

@@ -14,6 +14,7 @@ from sync.wire_mutation import FIELDS_MAX
 NAME_CHARS_MAX = 40
 REASON_CHARS_MAX = 500
 BULK_MAX = 500
+PAGE_MAX = 100
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z-]{0,39}$")]
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=REASON_CHARS_MAX)]
@@ -23,8 +24,12 @@ TimeMs = Annotated[int, Field(ge=0, le=253_402_300_799_999)]
 
 
 class HeldParameters(PageParameters):
-    """Filters of the inbox; all given ones must hold."""
+    """Filters of the inbox; all given ones must hold.
 
+    A page is short: each item is made from the whole of what was sent.
+    """
+
+    limit: int = Field(50, ge=1, le=PAGE_MAX, description="Items per page.")
     status: Literal["open", "released", "refused"] | None = None
     area: str | None = Field(
         None, max_length=AREA_CHARS_MAX, description="Code or id of an area; all below it."

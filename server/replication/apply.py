@@ -154,7 +154,9 @@ def _store(
             _records(db, changes, numbers, advance.seqs),
             *_projections(changes, numbers, batch.received_ms),
         ]
-        save_contests(db, [_contested(each, numbers) for each in changes], _closer(batch))
+        save_contests(
+            db, [_contested(each, numbers) for each in changes], _closer(batch, gathered)
+        )
         touch(db, {each.record.bucket for each in changes if each.visible})
         if any(each.record.kind == "grid" and each.visible for each in changes):
             queries.next_number(db, queries.GRIDS_VERSION)
@@ -353,10 +355,11 @@ def _contested(change: Change, numbers: Mapping[str, int]) -> Contested:
     )
 
 
-def _closer(batch: Batch) -> Closer:
-    return Closer(
-        account=batch.author.account, console=batch.author.console, now_ms=batch.received_ms
-    )
+def _closer(batch: Batch, gathered: Gathered) -> Closer:
+    """Who ends a conflict; what a release brings is its author's word, not a resolution."""
+    resolves = batch.author.console and not gathered.cited.rows
+    account = batch.author.account
+    return Closer(account=account, console=resolves, now_ms=batch.received_ms)
 
 
 def _mutation_row(batch: Batch, settled: Settled) -> dict[str, Any]:

@@ -48,6 +48,7 @@ class Draft:
     act: str | None = None
     args: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
     position: Position | None = None
+    group: str | None = None
     if_rev: int | None = None
 
 
@@ -66,6 +67,7 @@ def _mutation(draft: Draft, n: int) -> Mutation:
             act=draft.act,
             args=draft.args,
             position=draft.position,
+            group=draft.group,
         )
     )
 

@@ -156,11 +156,16 @@ def queue_changes(db: Connection, desk: Desk, settled: Iterable[Settled]) -> Ups
         if each.n in desk.cited.rows:
             rows += _ruled(desk, desk.cited.rows[each.n], mutation, each)
         elif each.outcome in _WAITS and not desk.console:
-            rows.append(_begun(db, desk, mutation, each))
+            rows.append(_begun(desk, mutation, each))
+    homeless = [row for row in rows if row["area_no"] is None]
+    if homeless:
+        home = queries.account_area_no(db, desk.account)
+        for row in homeless:
+            row["area_no"] = home
     return waiting_queries.waiting_replaced(rows)
 
 
-def _begun(db: Connection, desk: Desk, mutation: Mutation, settled: Settled) -> dict[str, Any]:
+def _begun(desk: Desk, mutation: Mutation, settled: Settled) -> dict[str, Any]:
     return {
         "device_id": desk.device,
         "n": settled.n,
@@ -168,7 +173,7 @@ def _begun(db: Connection, desk: Desk, mutation: Mutation, settled: Settled) -> 
         "kind": settled.kind,
         "account_id": desk.account,
         "actor": settled.actor,
-        "area_no": _area_no(db, desk, mutation),
+        "area_no": _area_no(desk, mutation),
         "outcome": settled.outcome.value,
         "at_ms": settled.at_ms,
         "held_ms": desk.now_ms,
@@ -201,8 +206,8 @@ def _awaited(desk: Desk, mutation: Mutation, settled: Settled) -> str | None:
     return wanted if is_id(wanted) and wanted not in desk.records else None
 
 
-def _area_no(db: Connection, desk: Desk, mutation: Mutation) -> int:
-    """The area of the record, of what it would lie under, or of its author; 0 for none."""
+def _area_no(desk: Desk, mutation: Mutation) -> int | None:
+    """The area of the record or of what it would lie under; None leaves it to its author's."""
     kind = KINDS.get(mutation.kind)
     parents = () if kind is None else kind.parents
     named = [mutation.record, *filter(is_id, map(mutation.set.get, parents))]
@@ -210,7 +215,7 @@ def _area_no(db: Connection, desk: Desk, mutation: Mutation) -> int:
         record = desk.records.get(each or "")
         if record is not None and record.bucket in desk.places:
             return desk.places[record.bucket]
-    return queries.account_area_no(db, desk.account)
+    return None
 
 
 def _ruled(desk: Desk, row: DbRow, act: Mutation, settled: Settled) -> list[dict[str, Any]]:

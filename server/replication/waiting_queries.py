@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import CompoundSelect, Connection, func, literal, select
+from sqlalchemy import CompoundSelect, Connection, Select, func, literal, select
 
 from server.db import tables
 from server.db.bulk import Upsert, among, among_listed, listed
@@ -120,35 +120,48 @@ def revs_and_awaited(
     return revs, waited
 
 
+def _open_rows() -> Select[Any]:
+    """Open rows of the queue with what was sent."""
+    held, log = HELD.c, _MUTATION.c
+    return (
+        select(HELD, log.body)
+        .join(_MUTATION, (log.device_id == held.device_id) & (log.n == held.n))
+        .where(held.status == "open")
+        .order_by(held.device_id, held.n)
+    )
+
+
 def arrived_rows(db: Connection, *, limit: int) -> Sequence[DbRow]:
     """What waits for a record that exists by now, by device and n; at most `limit` rows."""
     held = HELD.c
     statement = (
-        select(HELD)
+        _open_rows()
         .join(_RECORD, _RECORD.c.id == held.awaits)
-        .where(held.status == "open", held.awaits.is_not(None))
-        .order_by(held.device_id, held.n)
+        .where(held.awaits.is_not(None))
         .limit(limit)
     )
     return db.execute(statement).all()
+
+
+def near_rows(
+    db: Connection, device: str, first_n: int, last_n: int, *, limit: int
+) -> Sequence[DbRow]:
+    """What waits of a device from `first_n` to `last_n`, by n."""
+    held = HELD.c
+    statement = _open_rows().where(held.device_id == device, held.n.between(first_n, last_n))
+    return db.execute(statement.limit(limit)).all()
 
 
 def of_actor(db: Connection, device: str, account: str, *, limit: int) -> Sequence[DbRow]:
     """What waits of a device only because `account` was not accepted on it, by n."""
     held = HELD.c
-    statement = (
-        select(HELD)
-        .where(
-            held.device_id == device,
-            held.actor == account,
-            held.status == "open",
-            held.code == "unknown-actor",
-            held.outcome == "held",
-        )
-        .order_by(held.n)
-        .limit(limit)
+    statement = _open_rows().where(
+        held.device_id == device,
+        held.actor == account,
+        held.code == "unknown-actor",
+        held.outcome == "held",
     )
-    return db.execute(statement).all()
+    return db.execute(statement.limit(limit)).all()
 
 
 def open_of_actor(db: Connection, device: str, account: str) -> int:

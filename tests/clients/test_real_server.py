@@ -221,6 +221,55 @@ def test_a_new_identity_carries_the_outbox_to_the_server(town):
     assert ann.shown(household).state["door"] == "2"
 
 
+def test_a_phone_handed_over_offline_credits_each_worker_once_the_other_is_accepted(town):
+    ann, cat = town.phone("ann"), town.world.accounts["cat"]
+    ann.sync()
+    own = {"household": town.world.households["G1"], "outcome": "done"}
+    other = {"household": town.world.households["G3"], "outcome": "done"}
+    mine = ann.create("visit", set=own)
+    ann.hand_over(cat)
+    first, second = ann.create("visit", set=other), ann.create("visit", set=other)
+    report = ann.sync()
+    assert [each.code for each in report.outcomes.values()] == [
+        None,
+        "unknown-actor",
+        "unknown-actor",
+    ]
+    assert [each.became for each in ann.ask_again().outcomes.values()] == [None, None]
+    town.console("cat").post(f"/v1/devices/{ann.device}/actors", {})
+    asked = ann.ask_again()
+    assert {n: (each.outcome, each.became) for n, each in asked.outcomes.items()} == {
+        2: (Outcome.HELD, "applied"),
+        3: (Outcome.HELD, "applied"),
+    }
+    assert asked.up_to_date
+    assert ann.pending() == []
+    desk = town.console("dispatcher")
+    seen = {
+        each["id"]: each["visitor"]
+        for household in (own["household"], other["household"])
+        for each in desk.items(f"/v1/households/{household}/visits")
+    }
+    assert seen == {mine: town.world.accounts["ann"], first: cat, second: cat}
+    assert ann.shown(mine) is not None
+
+
+def test_a_phone_learns_that_the_office_released_or_refused_its_work(town):
+    bob, desk = town.phone("bob"), town.console("dispatcher")
+    bob.sync()
+    far = {"dwelling": town.world.dwellings["G3"], "door": "7"}
+    kept, dropped = bob.create("household", set=far), bob.create("household", set=far)
+    bob.sync()
+    desk.post(f"/v1/held/{bob.device}/1/release", {}, rev=1)
+    desk.post(f"/v1/held/{bob.device}/2/refuse", {"text": "Not ours."}, rev=1)
+    outcomes = bob.ask_again().outcomes
+    assert {n: each.became for n, each in outcomes.items()} == {1: "applied", 2: "refused"}
+    cat = town.phone("cat")
+    cat.sync()
+    assert cat.shown(kept).state["door"] == "7"
+    assert cat.shown(dropped) is None
+
+
 def test_a_console_is_told_what_it_may_not_do(town):
     with pytest.raises(Refused) as caught:
         town.console("analyst").get("/v1/sync/manifests/config")

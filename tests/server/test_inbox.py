@@ -293,3 +293,39 @@ async def test_own_later_words_are_not_overwritten_by_a_release(
     read = (await desk.get(f"/v1/households/{home}", "dispatcher")).json()
     assert (read["door"], read["size_band"]) == ("new", "1")
     assert read["open_conflicts"] == []
+
+
+async def test_a_release_beside_a_push_never_beats_the_authors_later_word(
+    desk: Desk, ann: RawPhone, world: World
+) -> None:
+    home, bob = world.households["G1"], world.accounts["bob"]
+    for turn in range(5):
+        first = ann.change(home, "household", 1, set={"door": "old"}, actor=bob)
+        assert outcomes(await ann.sync([first])) == {ann.last_n: "held"}
+        later = ann.change(home, "household", 1, set={"door": f"new {turn}"})
+        released, pushed = await asyncio.gather(
+            desk.post(path(ann, first["n"], "/release"), "dispatcher", {}, rev=1),
+            ann.sync([later]),
+        )
+        assert released.status_code == 200, released.text
+        assert set(outcomes(pushed).values()) <= {"merged"}
+        read = (await desk.get(f"/v1/households/{home}", "dispatcher")).json()
+        assert (read["door"], read["open_conflicts"]) == (f"new {turn}", [])
+
+
+async def test_everything_that_a_phone_is_refused_can_be_released_and_ends_once(
+    desk: Desk, ann: RawPhone, world: World
+) -> None:
+    """Released in the wrong order and twice: the last word of the author is what counts."""
+    home, bob = world.households["G1"], world.accounts["bob"]
+    doors = ["a", "b", "c", "d"]
+    batch = [ann.change(home, "household", 1, set={"door": each}, actor=bob) for each in doors]
+    assert set(outcomes(await ann.sync(batch)).values()) == {"held"}
+    for n in (3, 1, 4, 2):
+        await desk.done(path(ann, n, "/release"), "dispatcher", {}, rev=1)
+        again = await desk.post(path(ann, n, "/release"), "dispatcher", {}, rev=2)
+        assert told(again) == (409, "transition-refused")
+    read = (await desk.get(f"/v1/households/{home}", "dispatcher")).json()
+    assert (read["door"], read["open_conflicts"]) == ("d", [])
+    became = {each["n"]: each["became"] for each in await desk.items("/v1/held", "dispatcher")}
+    assert became == {1: "unchanged", 2: "unchanged", 3: "applied", 4: "applied"}
