@@ -20,6 +20,8 @@ from server.identity.endpoints import router as identity
 from server.inbox.actor_endpoints import router as actors
 from server.inbox.endpoints import router as inbox
 from server.layers.endpoints import router as layers
+from server.media.endpoints import router as media
+from server.media.tus_endpoints import router as uploads
 from server.reference import router as reference
 from server.replication.endpoints import router as replication
 from server.replication.snapshot_endpoints import router as snapshots
@@ -45,4 +47,6 @@ ROUTERS: tuple[APIRouter, ...] = (
     inbox,
     actors,
     layers,
+    media,
+    uploads,
 )

@@ -1,5 +1,6 @@
 """The only place where the parts become one application."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
@@ -10,6 +11,8 @@ from server.api import OPEN, ROUTERS
 from server.db.store import Store, StoreBusy, open_store
 from server.gate import Gate
 from server.identity.access import identify
+from server.media.collecting import keep_collecting
+from server.media.store import MediaStore
 from server.migrations import is_current
 from server.notify import Wakeups, open_wakeups
 from server.openapi import describe
@@ -39,9 +42,11 @@ async def _running(app: FastAPI) -> AsyncIterator[None]:
     with suppress(StoreBusy):
         await app.state.store.read(is_current)
     await wakeups.start()
+    collecting = asyncio.create_task(keep_collecting(app.state.store, app.state.media))
     try:
         yield
     finally:
+        collecting.cancel()
         await wakeups.close()
         if opened:
             await app.state.store.close()
@@ -75,6 +80,7 @@ def create_app(settings: Settings | None = None, *, store: Store | None = None) 
     )
     app.state.settings = settings
     app.state.store = None
+    app.state.media = MediaStore(settings)
     app.state.wakeups = open_wakeups(settings.redis_url, deployment=settings.deployment)
     if store is not None:
         _adopt(app, store)

@@ -6,17 +6,16 @@ Results go to standard output, everything else to standard error, so that script
 import asyncio
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import typer
 import uvicorn
 from sqlalchemy import Connection
-from sqlalchemy.exc import ArgumentError
 
 from server import doctor as checks
 from server import maintain as upkeep
@@ -24,7 +23,7 @@ from server import serve as serving
 from server.app import VERSION, create_app
 from server.clock import now_ms
 from server.db.postgres_store import UnsafeStore
-from server.db.store import StoreBusy, normalised, open_store
+from server.db.store import StoreBusy
 from server.devices.listing import device_lines
 from server.devices.rules import wanted_of
 from server.identity import queries as accounts
@@ -34,10 +33,9 @@ from server.migrations import migrate as migrate_store
 from server.openapi import as_yaml
 from server.problems import Problem
 from server.settings import Settings
+from server.terminal import DATABASE_ENV, Database, fail, is_embedded, run_in_store
 
-DATABASE_ENV = "JINGWEI_DATABASE_URL"
 DAY_MS = 86_400_000
-T = TypeVar("T")
 
 app = typer.Typer(
     name="jingwei",
@@ -62,19 +60,8 @@ Every option can also be given as an environment variable that starts with `JING
 )
 token_app = typer.Typer(no_args_is_help=True, help="Make, list and revoke bearer tokens.")
 app.add_typer(token_app, name="token")
-
-
-def _checked_url(url: str) -> str:
-    try:
-        normalised(url)
-    except (ValueError, ArgumentError) as error:
-        raise typer.BadParameter("must be postgresql://… or sqlite:///path") from error
-    return url
-
-
-def is_embedded(url: str) -> bool:
-    """Say whether `url` names an embedded store, which is made and migrated on the way."""
-    return normalised(url).get_backend_name() == "sqlite"
+media_app = typer.Typer(no_args_is_help=True, help="Look after stored photos and recordings.")
+app.add_typer(media_app, name="media")
 
 
 def _show_version(wanted: bool) -> None:  # noqa: FBT001 - typer's way of callbacks
@@ -95,40 +82,6 @@ def _root(
 ) -> None:
     """Take the options of the command itself."""
     del version
-
-
-Database = Annotated[
-    str,
-    typer.Option(
-        envvar=DATABASE_ENV,
-        callback=_checked_url,
-        help="postgresql://… or sqlite:///path; empty is ./var/jingwei.gpkg",
-    ),
-]
-
-
-def fail(reason: str, *, code: int = 1) -> typer.Exit:
-    """Say why on standard error and return the exception that ends the command."""
-    typer.echo(f"jingwei: {reason}", err=True)
-    return typer.Exit(code)
-
-
-def run_in_store(database: str, work: Callable[[Connection], T]) -> T:
-    """Run `work` in one transaction of the store and commit it; failures end the command."""
-    settings = Settings()
-    if is_embedded(database):
-        migrate_store(database)
-
-    async def once() -> T:
-        store = open_store(database, allow_unsafe=settings.allow_unsafe)
-        try:
-            if not await store.read(is_current):
-                raise fail("the database is not up to date; run: jingwei migrate")
-            return await store.write(work)
-        finally:
-            await store.close()
-
-    return asyncio.run(once())
 
 
 @app.command()
@@ -369,6 +322,17 @@ def export_layer(
     export_command(
         layer, output, file_format=file_format, crs=crs, area=area, database=database
     )
+
+
+@media_app.command("collect")
+def collect_media(database: Database = "") -> None:
+    """Remove erased and unattached photos and abandoned uploads; `serve` does it every hour.
+
+    Example: `jingwei media collect`
+    """
+    from server.media.command import collect_command  # noqa: PLC0415 - rarely used
+
+    collect_command(database)
 
 
 def add_commands() -> None:

@@ -3,6 +3,7 @@
 A body is read whole, within a deadline and a size, unpacked, and parsed once by the strict
 parser before any endpoint sees it. The parsed value is `request.state.json`; endpoints that let
 FastAPI parse read the same bytes again, except those in `PARSED_PATHS`, which take the value.
+The bodies of uploads are not JSON and not read here: they stream through, at a pace.
 """
 
 import asyncio
@@ -29,6 +30,7 @@ from server.problems import (
     Unauthenticated,
     UnsupportedMedia,
 )
+from server.punctual import Pace, punctual
 from server.settings import Limits
 from server.strict_json import parse
 
@@ -38,6 +40,7 @@ MEDIA_TYPES = frozenset(
 )
 THREAD_FROM_BYTES = 128 * 1024
 SYNC_PATH = "/v1/sync"
+UPLOADS_PATH = "/v1/uploads"
 UNCOUNTED_PATHS = frozenset({"/livez", "/readyz", "/v1/sync/wait"})  # cheap, or only waiting
 BULK_PATHS = frozenset({"/v1/geojson:validate", "/v1/grids:import"})
 PARSED_PATHS = frozenset({SYNC_PATH}) | BULK_PATHS
@@ -65,6 +68,22 @@ def body_rule(path: str, limits: Limits) -> BodyRule:
     return BodyRule(limit_bytes=limits.json_bytes, deadline_s=limits.body_deadline_s)
 
 
+def is_upload(path: str) -> bool:
+    """Say whether bodies sent to `path` are pieces of a photo."""
+    return path == UPLOADS_PATH or path.startswith(f"{UPLOADS_PATH}/")
+
+
+def upload_pace(limits: Limits) -> Pace:
+    """Return the pace of one request of an upload."""
+    return Pace(
+        limit_bytes=limits.upload_bytes,
+        deadline_s=limits.upload_deadline_s,
+        stall_s=limits.upload_stall_s,
+        grace_s=limits.body_grace_s,
+        rate=limits.body_rate,
+    )
+
+
 class Gate:
     """ASGI middleware; the outermost one."""
 
@@ -75,6 +94,10 @@ class Gate:
         self._buffered = 0
         self._admission = Admission(
             places=limits.requests, waiting=limits.waiting, waiting_s=limits.waiting_s
+        )
+        # Photos have places of their own, so that records never queue behind them.
+        self._uploads = Admission(
+            places=limits.uploads, waiting=limits.waiting, waiting_s=limits.waiting_s
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -101,6 +124,9 @@ class Gate:
             async with self._admission.place():
                 await self._app(scope, receive, answer.send)
             return
+        if is_upload(scope["path"]):
+            await self._stream(scope, receive, answer)
+            return
         body = await self._read(scope, receive)
         try:
             if body:
@@ -110,6 +136,20 @@ class Gate:
                 await self._app(scope, _replayed(replay, receive), answer.send)
         finally:
             self._buffered -= len(body)
+
+    async def _stream(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
+        """Let the body of an upload through at a pace; the endpoint decides what it reads."""
+        headers = Headers(scope=scope)
+        if "authorization" not in headers:
+            raise Unauthenticated
+        if headers.get("content-encoding", "identity") != "identity":
+            raise UnsupportedMedia("An upload is sent as it is, without a content encoding.")
+        pace = upload_pace(self._limits)
+        declared = headers.get("content-length", "")
+        if declared.isdecimal() and int(declared[:20]) > pace.limit_bytes:
+            raise BodyTooLarge(limit_bytes=pace.limit_bytes)
+        async with self._uploads.place():
+            await self._app(scope, punctual(receive, pace), answer.send)
 
     async def _read(self, scope: Scope, receive: Receive) -> bytearray:
         """Return the unpacked body; what it occupies is counted in `_buffered`."""

@@ -54,7 +54,7 @@ class Problem(Exception):  # noqa: N818 - RFC 9457 calls it a problem
     slug: ClassVar[str]
     title: ClassVar[str]
     title_zh: ClassVar[str]
-    status: ClassVar[HTTPStatus]
+    status: ClassVar[int]  # an HTTPStatus, but for codes of other standards
     retry_after_s: ClassVar[float | None] = None
 
     def __init__(self, detail: str = "", **extensions: Any) -> None:

@@ -29,6 +29,19 @@ class Limits(BaseSettings):
     buffered_bytes: int = Field(
         default=256 * MEBIBYTE, gt=0, description="bodies held in memory by one process"
     )
+    upload_bytes: int = Field(default=20 * MEBIBYTE, gt=0, description="one photo or recording")
+    upload_deadline_s: float = Field(default=600, gt=0, description="one request of an upload")
+    upload_stall_s: float = Field(default=10, gt=0, description="longest silence inside one")
+    uploads: int = Field(default=16, gt=0, description="upload requests received at once")
+    uploads_open: int = Field(default=64, gt=0, description="unfinished uploads of an account")
+    device_upload_bytes: int = Field(
+        default=256 * MEBIBYTE, gt=0, description="unfinished uploads of a device, as announced"
+    )
+    account_upload_bytes: int = Field(
+        default=2048 * MEBIBYTE, gt=0, description="uploads an account begins in 24 hours"
+    )
+    photo_pixels: int = Field(default=50_000_000, gt=0, description="width times height")
+    cleanings: int = Field(default=2, gt=0, description="photos re-encoded at once")
     requests: int = Field(default=32, gt=0, description="requests worked on at once")
     waiting: int = Field(default=64, ge=0, description="requests that may queue for a place")
     waiting_s: float = Field(default=0.5, gt=0, description="longest stay in that queue")
@@ -63,4 +76,12 @@ class Settings(BaseSettings):
         description="days for which it is known what left a bucket",
     )
     hsts: bool = Field(default=False, description="behind TLS: tell browsers to insist on it")
+    media_url: str = Field(
+        default="./var/media",
+        description="where photos are kept: a folder, or s3://bucket/prefix (AWS_… variables)",
+    )
+    media_partials: str = Field(
+        default="./var/media-partial",
+        description="folder of unfinished uploads; shared by all processes behind one address",
+    )
     limits: Limits = Field(default_factory=Limits)

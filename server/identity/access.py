@@ -1,8 +1,9 @@
 """The dependencies that let a request in; an endpoint without one of them fails the tests.
 
 `CurrentPrincipal`: any account token. `require(Role.ADMIN, …)`: an account token with one of
-these roles. `DevicePrincipal`: a device's token, good for `/v1/sync…` only; a revoked device is
-identified too, because its queued work is still taken in and kept apart.
+these roles. `DevicePrincipal`: a device's token, good for `/v1/sync…` only (and for photos, see
+`server/media/access.py`); a revoked device is identified too, because its queued work is still
+taken in and kept apart.
 """
 
 from collections.abc import Awaitable, Callable
@@ -53,7 +54,7 @@ async def identify(request: Request, store: StoreDep, now: Now) -> Principal:
 async def identify_account(principal: Annotated[Principal, Depends(identify)]) -> Principal:
     """Return the holder of an account token; a device's token is not enough."""
     if principal.device is not None:
-        raise Forbidden("A device's token is only good for /v1/sync.")
+        raise Forbidden("A device's token is only good for /v1/sync and for photos.")
     return principal
 
 

@@ -19,7 +19,7 @@ from sqlalchemy import URL, Connection, insert, select
 
 from server.clock import new_id, now_ms
 from server.db.address import normalised
-from server.db.postgres_store import connected, postgres_engine
+from server.db.postgres_store import LOCK_MS, connected, postgres_engine
 from server.db.sqlite_store import sqlite_engine
 from server.db.tables import Incarnation
 
@@ -87,7 +87,11 @@ async def _migrate_postgres(url: URL, revision: str) -> None:
 def _step(db: Connection, revision: str) -> None:
     """Move to `revision` inside the caller's transaction, one process at a time."""
     if db.dialect.name == "postgresql":
+        # Another process may be at it: waiting for that is no reason to fail. The limit on
+        # waiting for the tables themselves stays.
+        db.exec_driver_sql(f"SET LOCAL lock_timeout = {_STATEMENT_MS}")
         db.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK_KEY})")
+        db.exec_driver_sql(f"SET LOCAL lock_timeout = {LOCK_MS}")
     config = _config()
     config.attributes["connection"] = db
     with _ALEMBIC:

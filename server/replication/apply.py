@@ -15,7 +15,9 @@ from server.db.bulk import Upsert
 from server.db.store import RetryTransaction, touch
 from server.replication import queries, waiting_queries
 from server.replication.contests import Closer, Contested, save_contests
+from server.replication.declaring import declarations
 from server.replication.gather import Batch, Gathered, Stored, area_no_of, gather
+from server.replication.media_queries import media_declared
 from server.replication.projections import PROJECTIONS, project
 from server.replication.queries import BucketHead
 from server.replication.snapshots import drop_snapshots
@@ -142,7 +144,10 @@ def _store(
     """Store a plan and return the records that something in it waits for."""
     changes = _changes(plan, gathered)
     queue = queue_changes(db, _desk(batch, gathered), plan.settled)
-    parts = [queries.mutations_added([_mutation_row(batch, each) for each in plan.settled])]
+    parts = [
+        queries.mutations_added([_mutation_row(batch, each) for each in plan.settled]),
+        media_declared(declarations(batch, plan.settled)),
+    ]
     if changes:
         numbers = area_no_of(db, {each.record.bucket for each in changes}, gathered.stored)
         advance = _advance(changes, heads, now_ms=batch.received_ms)

@@ -21,6 +21,7 @@ from server.problems import (
 from server.replication import feed_queries, queries
 from server.replication import pull as feed
 from server.replication.coding import packed
+from server.replication.media_queries import media_wanted
 from server.replication.push import Contact, Phone, push
 from server.replication.schemas import (
     ManifestOut,
@@ -124,7 +125,7 @@ async def sync_once(
     account = principal.account
     revoked = contact.revoked
 
-    def read(db: Any) -> tuple[str, feed.Pulled]:
+    def read(db: Any) -> tuple[str, feed.Pulled, tuple[str, ...]]:
         allowed = [] if revoked else feed.allowed_buckets(db, account, now)
         pulled = feed.pull(
             db,
@@ -133,9 +134,10 @@ async def sync_once(
             budget=feed.page_bytes(asked.max_bytes),
             takes=asked.takes,
         )
-        return queries.incarnation(db), pulled
+        wanted = () if revoked else media_wanted(db, phone.device, now)
+        return queries.incarnation(db), pulled, wanted
 
-    incarnation, pulled = await store.read(read)
+    incarnation, pulled, wanted = await store.read(read)
     head = reply_head(
         SyncReply(
             server_time_ms=now,
@@ -145,6 +147,7 @@ async def sync_once(
             outcomes=_outcomes(contact),
             enter=pulled.enter,
             leave=pulled.leave,
+            media_wanted=wanted,
             next_sync_s=NEXT_SYNC_S,
         )
     )

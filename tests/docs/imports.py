@@ -18,6 +18,7 @@ ROOMS = {
         "openapi",
         "reference",
         "serve",
+        "terminal",
     ),
     "features": (
         "areas",
@@ -30,6 +31,7 @@ ROOMS = {
         "households",
         "inbox",
         "layers",
+        "media",
         "web",
     ),
     "replication": ("replication",),

@@ -26,6 +26,7 @@ FOREIGN = ("tests/server/hostile/", "server/web/vendor/", "server/web/static/ven
 BINARY = (".png", ".jpg", ".gz", ".gpkg", ".woff2", ".ico", ".zip")
 # Import name of each distribution whose name differs from it.
 IMPORTED_AS = {
+    "pillow": "PIL",
     "pyyaml": "yaml",
     "pydantic-settings": "pydantic_settings",
 }

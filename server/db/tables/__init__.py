@@ -10,6 +10,7 @@ from sqlalchemy import MetaData
 from server.db.tables.casework import Claim, Incident, Note, Report, Task
 from server.db.tables.columns import StoredRow
 from server.db.tables.identity import Account, Area, Assignment, Device, Incarnation, Token
+from server.db.tables.media import MediaBlob, MediaCopy, MediaDeclaration, MediaUpload
 from server.db.tables.registry import Dwelling, EventClass, Grid, Household, Resident, Visit
 from server.db.tables.replication import (
     OUTCOMES,
@@ -55,6 +56,10 @@ __all__ = [
     "Household",
     "Incarnation",
     "Incident",
+    "MediaBlob",
+    "MediaCopy",
+    "MediaDeclaration",
+    "MediaUpload",
     "MutationRow",
     "Note",
     "RecordRow",
