@@ -13,6 +13,7 @@ from server.assignments.endpoints import router as assignments
 from server.casework.endpoints import router as casework
 from server.casework.step_endpoints import router as casework_steps
 from server.conflicts.endpoints import router as conflicts
+from server.devices.endpoints import router as devices
 from server.grids.endpoints import router as grids
 from server.health import router as health
 from server.households.endpoints import router as households
@@ -34,6 +35,7 @@ OPEN: tuple[APIRouter, ...] = (
 )
 ROUTERS: tuple[APIRouter, ...] = (
     identity,
+    devices,
     assignments,
     replication,
     snapshots,

@@ -6,17 +6,16 @@ Results go to standard output, everything else to standard error, so that script
 import asyncio
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import typer
 import uvicorn
 from sqlalchemy import Connection
-from sqlalchemy.exc import ArgumentError
 
 from server import doctor as checks
 from server import maintain as upkeep
@@ -25,7 +24,9 @@ from server.app import VERSION, create_app
 from server.clock import now_ms
 from server.db import failpoints
 from server.db.postgres_store import UnsafeStore
-from server.db.store import StoreBusy, normalised, open_store
+from server.db.store import StoreBusy
+from server.devices.listing import device_lines
+from server.devices.rules import wanted_of
 from server.identity import queries as accounts
 from server.identity.principal import Role
 from server.migrations import is_current
@@ -34,10 +35,9 @@ from server.openapi import as_yaml
 from server.problems import Problem
 from server.restoring import begin_again
 from server.settings import Settings
+from server.terminal import DATABASE_ENV, Database, fail, is_embedded, run_in_store
 
-DATABASE_ENV = "JINGWEI_DATABASE_URL"
 DAY_MS = 86_400_000
-T = TypeVar("T")
 
 app = typer.Typer(
     name="jingwei",
@@ -66,19 +66,6 @@ media_app = typer.Typer(no_args_is_help=True, help="Look after stored photos and
 app.add_typer(media_app, name="media")
 
 
-def _checked_url(url: str) -> str:
-    try:
-        normalised(url)
-    except (ValueError, ArgumentError) as error:
-        raise typer.BadParameter("must be postgresql://… or sqlite:///path") from error
-    return url
-
-
-def is_embedded(url: str) -> bool:
-    """Say whether `url` names an embedded store, which is made and migrated on the way."""
-    return normalised(url).get_backend_name() == "sqlite"
-
-
 def _show_version(wanted: bool) -> None:  # noqa: FBT001 - typer's way of callbacks
     if wanted:
         typer.echo(VERSION)
@@ -97,40 +84,6 @@ def _root(
 ) -> None:
     """Take the options of the command itself."""
     del version
-
-
-Database = Annotated[
-    str,
-    typer.Option(
-        envvar=DATABASE_ENV,
-        callback=_checked_url,
-        help="postgresql://… or sqlite:///path; empty is ./var/jingwei.gpkg",
-    ),
-]
-
-
-def fail(reason: str, *, code: int = 1) -> typer.Exit:
-    """Say why on standard error and return the exception that ends the command."""
-    typer.echo(f"jingwei: {reason}", err=True)
-    return typer.Exit(code)
-
-
-def run_in_store(database: str, work: Callable[[Connection], T]) -> T:
-    """Run `work` in one transaction of the store and commit it; failures end the command."""
-    settings = Settings()
-    if is_embedded(database):
-        migrate_store(database)
-
-    async def once() -> T:
-        store = open_store(database, allow_unsafe=settings.allow_unsafe)
-        try:
-            if not await store.read(is_current):
-                raise fail("the database is not up to date; run: jingwei migrate")
-            return await store.write(work)
-        finally:
-            await store.close()
-
-    return asyncio.run(once())
 
 
 @app.command()
@@ -242,6 +195,25 @@ def restored(database: Database = "") -> None:
     """
     incarnation, phones = run_in_store(database, lambda db: begin_again(db, now_ms=now_ms()))
     typer.echo(f"new incarnation {incarnation}; {phones} phones will offer their work again")
+
+
+@app.command("devices")
+def list_devices(
+    *,
+    area: Annotated[str, typer.Option(help="code of an area; empty: everywhere")] = "",
+    silent_days: Annotated[int | None, typer.Option(min=1, max=3_650, help="at least")] = None,
+    failing: Annotated[bool, typer.Option("--failing", help="work that did not count")] = False,
+    offset_above_s: Annotated[int | None, typer.Option(min=0, max=10**9, help="clock")] = None,
+    database: Database = "",
+) -> None:
+    """Say how phones are doing, as of their last contact: one line each, tab-separated.
+
+    Example: `jingwei devices --silent-days 3`
+    """
+    failed, now = failing or None, now_ms()
+    wanted = wanted_of(silent_days, offset_above_s, failing=failed, now_ms=now)
+    for line in run_in_store(database, lambda db: device_lines(db, area or None, wanted)):
+        typer.echo(line)
 
 
 @token_app.command("create")

@@ -12,16 +12,13 @@ from server.identity.principal import Principal
 from server.identity.queries import (
     NewDevice,
     device_with_id,
-    devices_of,
     enrol_device,
     revoke,
 )
-from server.identity.rules import ENROLLING, SUPERVISING, may_revoke
+from server.identity.rules import ENROLLING, may_revoke
 from server.identity.schemas import (
     DeviceEnrolled,
     DeviceEnrolment,
-    DeviceList,
-    DeviceView,
     Revocation,
     Uuid,
     Whoami,
@@ -80,18 +77,6 @@ async def enrol(
         )
 
     return await store.write(work)
-
-
-@router.get("/devices", responses=problems(Unauthenticated, Forbidden))
-async def list_devices(store: StoreDep, principal: CurrentPrincipal) -> DeviceList:
-    """List devices, newest first: a supervisor's area, anybody else's own."""
-    everyone = principal.role in SUPERVISING
-    rows = await store.read(
-        lambda db: devices_of(
-            db, account=None if everyone else principal.account, area=principal.area
-        )
-    )
-    return DeviceList(items=[DeviceView.of(row) for row in rows])
 
 
 @router.post(

@@ -26,7 +26,6 @@ from server.identity.tokens import new_token, token_hash
 from server.problems import AlreadyExists, InvalidParameter, NotFound
 from sync.exchange import GRIDS_MAX
 
-DEVICES_MAX = 500
 TOKENS_MAX = 1_000
 LEVEL_GRID = 5
 
@@ -316,43 +315,22 @@ class NewDevice:
     app_version: str | None
 
 
-def device_with_id(db: Connection, device: str) -> RowMapping | None:
-    """Return a device with its account's login, role and area number, or None."""
-    return db.execute(_devices().where(col(Device.id) == device)).mappings().one_or_none()
-
-
-def devices_of(
-    db: Connection, *, account: str | None = None, area: AreaSpan, limit: int = DEVICES_MAX
-) -> Sequence[RowMapping]:
-    """Return the devices of accounts inside `area`, or of one account, newest first."""
-    statement = _devices().where(col(Device.console).is_(False))
-    if account is None:
-        statement = statement.where(func.coalesce(col(Area.lo), 0).between(area.lo, area.hi))
-    else:
-        statement = statement.where(col(Device.account_id) == account)
-    statement = statement.order_by(col(Device.created_ms).desc(), col(Device.id)).limit(limit)
-    return db.execute(statement).mappings().all()
-
-
-def _devices() -> Select[*tuple[Any, ...]]:
-    return (
-        select(
-            col(Device.id),
-            col(Device.account_id),
-            col(Account.login),
-            col(Device.name),
-            col(Device.status),
-            col(Device.console),
-            col(Device.settled_through),
-            col(Device.last_contact_ms),
-            col(Device.app_version),
-            col(Device.created_ms),
-            col(Device.lost_at_ms),
-            func.coalesce(col(Area.lo), 0).label("area_no"),
-        )
-        .join(Account, col(Account.id) == col(Device.account_id))
-        .outerjoin(Area, col(Area.id) == col(Account.area_id))
+_DEVICES: Select[*tuple[Any, ...]] = (
+    select(
+        col(Device.account_id),
+        col(Device.status),
+        col(Device.console),
+        col(Device.settled_through),
+        func.coalesce(col(Area.lo), 0).label("area_no"),
     )
+    .join(Account, col(Account.id) == col(Device.account_id))
+    .outerjoin(Area, col(Area.id) == col(Account.area_id))
+)
+
+
+def device_with_id(db: Connection, device: str) -> RowMapping | None:
+    """Return a device's owner with the area number, its status and settled work; or None."""
+    return db.execute(_DEVICES.where(col(Device.id) == device)).mappings().one_or_none()
 
 
 def enrol_device(db: Connection, new: NewDevice, *, now_ms: int) -> str:

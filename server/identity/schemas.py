@@ -1,10 +1,10 @@
 """Wire models of the calls about devices."""
 
-from typing import Annotated, Any, Self
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from server.identity.principal import DeviceStatus, Role
+from server.identity.principal import Role
 
 Uuid = Annotated[
     str,
@@ -45,43 +45,6 @@ class DeviceEnrolled(BaseModel):
     token: str
     account: str
     settled_through: int
-
-
-class DeviceView(BaseModel):
-    """One enrolled device."""
-
-    id: str
-    account: str
-    login: str
-    name: str
-    status: DeviceStatus
-    settled_through: int
-    last_contact_ms: int | None
-    app_version: str | None
-    created_ms: int
-    lost_at_ms: int | None
-
-    @classmethod
-    def of(cls, row: Any) -> Self:
-        """Return the view of a row of `devices_of`."""
-        return cls(
-            id=row["id"],
-            account=row["account_id"],
-            login=row["login"],
-            name=row["name"],
-            status=DeviceStatus(row["status"]),
-            settled_through=row["settled_through"],
-            last_contact_ms=row["last_contact_ms"],
-            app_version=row["app_version"],
-            created_ms=row["created_ms"],
-            lost_at_ms=row["lost_at_ms"],
-        )
-
-
-class DeviceList(BaseModel):
-    """Enrolled devices, newest first."""
-
-    items: list[DeviceView]
 
 
 class Whoami(BaseModel):

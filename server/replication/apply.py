@@ -26,6 +26,7 @@ from server.replication.waiting import Desk, queue_changes
 from sync.canonical import record_body, record_hash
 from sync.codec import encode_place, encode_record
 from sync.known import Located
+from sync.outcome import Outcome
 from sync.push import Plan, Settled, plan_push
 from sync.state import is_archived, state_of
 
@@ -179,6 +180,9 @@ def _device_values(batch: Batch, plan: Plan) -> dict[str, Any]:
     values = dict(batch.contact)
     if plan.settled:
         values["settled_through"] = plan.settled_through
+        values["invalid"] = batch.device.invalid + sum(
+            each.outcome is Outcome.INVALID for each in plan.settled
+        )
         values["last_at_ms"] = max(
             [batch.device.last_at_ms, *(each.at_ms for each in plan.settled)]
         )

@@ -67,7 +67,7 @@ def pull(
     cursors = {each.id: each for each in listed}
     enter, leave = scope_change(list(cursors), allowed)
     found = queries.bucket_heads(db, allowed)
-    heads = [found.get(bucket, _nothing(bucket)) for bucket in allowed]
+    heads = [found.get(bucket, empty_head(bucket)) for bucket in allowed]
     offers = _offers(db, heads, cursors) if Take.SNAPSHOT in takes else {}
     pages: list[RawPage] = []
     left = budget
@@ -121,7 +121,8 @@ def _instead(
     )
 
 
-def _nothing(bucket: str) -> BucketHead:
+def empty_head(bucket: str) -> BucketHead:
+    """The head of a bucket that nothing was ever put into; it has no row."""
     return BucketHead(
         id=bucket, epoch=1, seq=0, digest=EMPTY_DIGEST, count=0, tombstone_floor=0
     )
@@ -201,7 +202,7 @@ def _part(db: Connection, head: BucketHead, start: int, *, budget: int, first: b
 
 
 def _head_of(db: Connection, bucket: str) -> dict[str, object]:
-    head = queries.bucket_heads(db, [bucket]).get(bucket, _nothing(bucket))
+    head = queries.bucket_heads(db, [bucket]).get(bucket, empty_head(bucket))
     return {
         "id": head.id,
         "epoch": head.epoch,

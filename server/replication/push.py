@@ -22,6 +22,7 @@ from server.replication.apply import save_contact
 from server.replication.faults import is_about_content
 from server.replication.gather import Batch
 from server.replication.queries import DbRow
+from server.replication.said import said_after
 from server.replication.settle import settle
 from sync import groups
 from sync.clock import offset_of
@@ -210,6 +211,7 @@ def _contact_values(device: DbRow, call: Call) -> dict[str, Any]:
         "last_n": max(device.last_n, request.last_n),
         "offset_ms": offset_of(request.clock, call.received_ms),
         "app_version": request.app_version,
+        "said": said_after(device.said, request.buckets, call.received_ms),
     }
 
 

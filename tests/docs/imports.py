@@ -18,6 +18,7 @@ ROOMS = {
         "openapi",
         "reference",
         "serve",
+        "terminal",
     ),
     "features": (
         "archive",
@@ -26,6 +27,7 @@ ROOMS = {
         "casework",
         "conflicts",
         "consolewrites",
+        "devices",
         "grids",
         "households",
         "inbox",

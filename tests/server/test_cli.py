@@ -25,18 +25,20 @@ from server.cli import app, main
 from server.db.store import open_store
 from server.db.tables import Bucket
 from server.identity.tokens import PREFIX, token_hash
+from server.problems import NotFound
 from server.settings import Settings
 from tests import services
 from tests.server.people import build_people
 
 SECONDS_TO_START = 60
+UNSAFE = {"JINGWEI_ALLOW_UNSAFE": "1"}
 
 
 def run(*arguments: str, database: str, code: int = 0) -> Result:
     result = CliRunner().invoke(
         app,
         [*arguments, "--database", database],
-        env={"JINGWEI_ALLOW_UNSAFE": "1"},
+        env=UNSAFE,
         catch_exceptions=False,
     )
     assert result.exit_code == code, result.output
@@ -56,6 +58,18 @@ def populate(url: str) -> None:
 def populated(database_url: str) -> str:
     populate(database_url)
     return database_url
+
+
+def test_devices_are_listed_under_a_heading_and_an_unknown_area_is_refused(
+    populated: str,
+) -> None:
+    heading, *phones = run("devices", "--failing", database=populated).stdout.splitlines()
+    assert heading.split("\t")[:3] == ["device", "login", "status"]
+    assert phones == []
+    refused = CliRunner().invoke(
+        app, ["devices", "--area", "nowhere", "--database", populated], env=UNSAFE
+    )
+    assert isinstance(refused.exception, NotFound)
 
 
 def token_for(url: str, *more: str) -> str:

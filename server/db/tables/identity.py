@@ -59,7 +59,8 @@ class Device(StoredRow, table=True):
 
     Its mutations are settled without a gap up to `settled_through`; `last_n` is the highest n
     the phone ever allocated. `lease` is the token of its last reply. `lost_at_ms` is since when
-    a revoked phone was not in its worker's hands.
+    a revoked phone was not in its worker's hands. `said` is what it last said of its replica
+    (`server.replication.said`), `invalid` how many of its mutations were.
     """
 
     __tablename__ = "device"
@@ -85,6 +86,8 @@ class Device(StoredRow, table=True):
     app_version: str | None = string(null=True)
     created_ms: int = big()
     lost_at_ms: int | None = big(null=True)
+    said: str | None = string(null=True)
+    invalid: int = big()
 
 
 class Token(StoredRow, table=True):

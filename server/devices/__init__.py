@@ -1,0 +1,1 @@
+"""How phones are doing: last contact, what waits, clocks, and whether replicas are equal."""
