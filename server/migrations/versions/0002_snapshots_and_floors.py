@@ -4,7 +4,7 @@ from typing import Final
 
 from alembic import op
 
-revision = "0013"
+revision = "0002"
 down_revision = "0001"
 branch_labels = None
 depends_on = None

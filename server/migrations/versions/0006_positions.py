@@ -4,8 +4,8 @@ from typing import Final
 
 from alembic import op
 
-revision = "0012"
-down_revision = "0010"
+revision = "0006"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 

@@ -4,8 +4,8 @@ from typing import Final
 
 from alembic import op
 
-revision = "0017"
-down_revision = "0014"
+revision = "0007"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 

@@ -4,8 +4,8 @@ from typing import Final
 
 from alembic import op
 
-revision = "0010"
-down_revision = "0014"
+revision = "0005"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 

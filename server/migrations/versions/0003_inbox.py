@@ -4,8 +4,8 @@ from typing import Final
 
 from alembic import op
 
-revision = "0011"
-down_revision = "0013"
+revision = "0003"
+down_revision = "0002"
 branch_labels = None
 depends_on = None
 

@@ -4,8 +4,8 @@ from typing import Final
 
 from alembic import op
 
-revision = "0014"
-down_revision = "0011"
+revision = "0004"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 
