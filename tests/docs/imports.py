@@ -28,6 +28,7 @@ ROOMS = {
         "conflicts",
         "consolewrites",
         "devices",
+        "erasure",
         "grids",
         "households",
         "inbox",
