@@ -31,10 +31,8 @@ _RULINGS: Final = frozenset({"release", "refuse"})
 
 def keeps(kind: Kind, name: str) -> bool:
     """Say whether a field of a kind stays when the people it is about are erased."""
-    field = kind.fields.get(name)
-    if field is None:
-        return False
-    return isinstance(field.type, Ref) or name in KEPT_FACTS.get(kind.name, _NOTHING)
+    links = isinstance(kind.fields[name].type, Ref)
+    return links or name in KEPT_FACTS.get(kind.name, _NOTHING)
 
 
 def without_people(record: Record, deed: Deed) -> Record:
@@ -61,10 +59,9 @@ def erase_with_all_below(sheet: Sheet, record: Record, deed: Deed) -> None:
     ids = [record.id]
     for record_id in ids:
         each = sheet.get(record_id)
-        if each is None or is_erased(each) or "erased" not in KINDS[each.kind].fields:
-            continue
-        sheet.create(without_people(each, deed))
-        ids += sheet.family.below(record_id)
+        if each is not None and not is_erased(each):
+            sheet.create(without_people(each, deed))
+            ids += sheet.family.below(record_id)
 
 
 def spoken_of(mutation: Mutation) -> Iterator[str]:
@@ -129,9 +126,9 @@ def _arguments(kind: Kind, act: str, args: Mapping[str, Any]) -> dict[str, Any]:
         return {name: value for name, value in args.items() if name in _RULING}
     if act == RESOLVE:
         name = args.get("field")
-        known = isinstance(name, str) and name in kind.fields
-        value = _value(kind, name, args.get("value")) if known else None
-        return {"field": name if known else ERASED_TEXT, "value": value}
+        if not isinstance(name, str) or name not in kind.fields:
+            return {"field": ERASED_TEXT, "value": None}
+        return {"field": name, "value": _value(kind, name, args.get("value"))}
     declared = acts_of(kind.name)[act]
     kept: dict[str, Any] = {}
     for name, value in args.items():

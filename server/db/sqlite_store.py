@@ -127,7 +127,7 @@ def prepare_connection(raw: sqlite3.Connection, *, query_only: bool = False) -> 
     """Set what every connection to the file needs: WAL, durable commits, keys, functions.
 
     What is deleted or replaced is overwritten in the file: erased people must be gone from it.
-   """
+    """
     raw.isolation_level = None
     raw.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
     _use_wal(raw)

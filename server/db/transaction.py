@@ -95,6 +95,7 @@ class Store(ABC):
         """
         self._listeners.append(listener)
 
+    @abstractmethod
     async def scrub(self, *, whole: bool = False) -> None:
         """Overwrite what deleted and replaced rows left behind, as far as the database can.
 

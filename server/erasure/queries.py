@@ -85,9 +85,7 @@ def forget_notes(db: Connection, positions: Sequence[int]) -> None:
     statement = select(_mutation.device_id, _mutation.n).where(
         among(db, _mutation.pos, list(positions))
     )
-    rows = [
-        {"device": row.device_id, "number": row.n} for row in db.execute(statement).all()
-    ]
+    rows = [{"device": row.device_id, "number": row.n} for row in db.execute(statement).all()]
     if rows:
         db.execute(_UNNOTED, rows)
 

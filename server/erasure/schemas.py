@@ -13,7 +13,7 @@ class ErasureRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     reason: Reason
-    dry_run: bool = Field(False, description="Only count what would be erased.")
+    dry_run: bool = Field(default=False, description="Only count what would be erased.")
 
 
 class ErasureBody(BaseModel):

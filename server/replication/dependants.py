@@ -1,4 +1,4 @@
-"""Load what belongs to the records that a console's batch may move, or erase, so that it can follow.
+"""Load what belongs to the records that a console's batch may move or erase: it follows.
 
 Only consoles do that, so a phone's push asks nothing here.
 """

@@ -1,6 +1,7 @@
 """How the feeds of buckets go on when records change: seq, digest, count, what left.
 
-A record that was put away or erased lives in its bucket with seq 0: it is in no feed, digest or manifest.
+A record that was put away or erased lives in its bucket with seq 0: it is in no feed, digest
+or manifest.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,7 @@
 """What is said of people who were erased is answered, and its content is not stored."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from sqlalchemy import Connection
@@ -54,10 +54,12 @@ class Spoken:
 
     def without_notes(self, queue: Upsert) -> Upsert:
         """Return rows of the queue without what a person wrote about erased records."""
-        for row in queue.rows:
-            if row["record_id"] in self.erased or row["became_code"] == Code.ERASED:
-                row["note"] = None
-        return queue
+        return replace(queue, rows=[self._unnoted(row) for row in queue.rows])
+
+    def _unnoted(self, row: Mapping[str, Any]) -> Mapping[str, Any]:
+        if row["record_id"] in self.erased or row["became_code"] == Code.ERASED:
+            return {**row, "note": None}
+        return row
 
 
 def _about(item: Mutation | Malformed) -> frozenset[str]:

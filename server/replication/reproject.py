@@ -94,13 +94,20 @@ def _compare_projections(db: Connection, derived: list[_Derived]) -> Iterator[Di
         }
         for each in of_kind:
             found = stored.get(each.row.id)
-            if not each.columns:
-                if found is not None:
-                    yield Difference(record=each.row.id, kind=kind, what="projection")
-                continue
-            if found is None:
-                yield Difference(record=each.row.id, kind=kind, what="projection missing")
-                continue
-            for name, value in each.columns.items():
-                if found[name] != value:
-                    yield Difference(record=each.row.id, kind=kind, what=f"projection {name}")
+            for what in _wrong_columns(each.columns, found):
+                yield Difference(record=each.row.id, kind=kind, what=f"projection {what}")
+
+
+def _wrong_columns(
+    expected: Mapping[str, Any], found: Mapping[Any, Any] | None
+) -> Iterator[str]:
+    """What is wrong with a typed row; of an erased record there must be none."""
+    if found is None:
+        if expected:
+            yield "missing"
+        return
+    if not expected:
+        yield "left over"
+    for name, value in expected.items():
+        if found[name] != value:
+            yield name

@@ -95,7 +95,9 @@ class Household:
             ),
             phone.change(self.id, "household", 1, set={"contact_phone": f"{CANARY}past"}),
             phone.change(self.id, "household", 9, set={"door": f"{CANARY}held"}),
-            phone.change(self.resident, "resident", 1, set={"name": 7, "phone": f"{CANARY}bad"}),
+            phone.change(
+                self.resident, "resident", 1, set={"name": 7, "phone": f"{CANARY}bad"}
+            ),
             phone.change(
                 self.waiting,
                 "note",
@@ -179,7 +181,7 @@ async def test_phones_drop_them_and_keep_that_a_visit_took_place(
     reply = await phone.sync()
     page = next(each for each in reply["buckets"] if each["id"].startswith("grid:"))
     gone = {each["record"]: each["why"] for each in page["gone"]}
-    assert gone == {each: "erased" for each in (home.id, home.resident, home.note)}
+    assert gone == dict.fromkeys((home.id, home.resident, home.note), "erased")
     state = held(reply)[home.visit]["state"]
     assert (state["outcome"], state["household"], "text" in state) == ("done", home.id, False)
     fresh = await RawPhone.enrol(client, world.tokens["ann"])
@@ -258,7 +260,15 @@ async def test_one_resident_is_erased_and_the_household_stays(
     path = f"/v1/records/{home.resident}/erase"
     body = await desk.done(path, "dispatcher", ASKED, rev=1)
     assert body["records"] == {"note": 1, "resident": 1}
-    assert await canaries(store) == {"door", "contact", "lang", "visit", "past", "held", "beside"}
+    assert await canaries(store) == {
+        "door",
+        "contact",
+        "lang",
+        "visit",
+        "past",
+        "held",
+        "beside",
+    }
     answer = (await desk.get(f"/v1/households/{home.id}", "dispatcher")).json()
     assert answer["residents"] == []
     made = await desk.done(f"/v1/households/{home.id}/residents", "dispatcher", {"name": "New"})
@@ -273,7 +283,10 @@ async def test_who_may_not_decide_or_see_them_is_refused(
     assert told(await desk.post(path, "ann", ASKED, rev=1)) == (403, "forbidden")
     assert told(await desk.post(path, "analyst", ASKED, rev=1)) == (403, "forbidden")
     assert told(await desk.post(path, "dispatcher-n2", ASKED, rev=1)) == (404, "not-found")
-    assert told(await desk.post(path, "dispatcher", ASKED, rev=7)) == (412, "precondition-failed")
+    assert told(await desk.post(path, "dispatcher", ASKED, rev=7)) == (
+        412,
+        "precondition-failed",
+    )
     assert told(await desk.post(path, "dispatcher", ASKED)) == (428, "precondition-required")
     wrong = {"reason": "because Ms. X asked"}
     assert (await desk.post(path, "dispatcher", wrong, rev=1)).status_code == 422
