@@ -2,6 +2,8 @@
 
 Ceilings of the same run, on the same database and field:
 - `orm_pydantic`: the page built the common way, ORM rows through a Pydantic model;
+- `raw_rows`: the page's bodies read by the bare driver on as many connections, nothing done
+  with them (PostgreSQL);
 - `static`: the very bytes of the page served by the same HTTP server without a database.
 
     python -m bench.pull --database postgresql --seconds 4
@@ -28,6 +30,7 @@ from bench.push import opened
 from bench.servers import Database, database, server
 from bench.wire import Connection as Wire
 from server.clock import now_ms
+from server.db.postgres_store import postgres_engine
 from server.db.store import Store
 from server.db.tables import RecordRow
 
@@ -140,6 +143,29 @@ async def common_way(store: Store, bucket: str, after: int, *, seconds: float) -
     )
 
 
+async def raw_rows(store: Store, bucket: str, after: int, *, seconds: float) -> float | None:
+    """Pages a second of the bare driver; None on SQLite, which has none of its own."""
+    if store.dialect != "postgresql":
+        return None
+    sql = "SELECT body FROM record WHERE bucket = $1 AND seq > $2 ORDER BY seq LIMIT $3"
+    engine = postgres_engine(store.url, pool=CONCURRENT)
+    done = itertools.count()
+    end = perf_counter() + seconds
+
+    async def reader() -> None:
+        async with engine.connect() as db:
+            driver: Any = (await db.get_raw_connection()).driver_connection
+            while perf_counter() < end:
+                await driver.fetch(sql, bucket, after, PAGE)
+                next(done)
+
+    begun = perf_counter()
+    await asyncio.gather(*(reader() for _ in range(CONCURRENT)))
+    rate = next(done) / (perf_counter() - begun)
+    await engine.dispose()
+    return rate
+
+
 async def static_bytes(body: bytes, phones: Sequence[BenchPhone], *, seconds: float) -> float:
     """Requests a second of a FastAPI endpoint that answers `body` from memory."""
     app = FastAPI()
@@ -181,13 +207,14 @@ async def measure(where: Database, *, seconds: float) -> dict[str, Any]:
             }
 
         leases: dict[str, str] = {}
-        with server(where.url) as port:
+        with server(where.url) as running:
             rate, items, size = await paged(
-                port, phones, recent, seconds=seconds, leases=leases
+                running.port, phones, recent, seconds=seconds, leases=leases
             )
             first, first_items, first_size = await paged(
-                port, phones, lambda _: None, seconds=seconds, leases=leases
+                running.port, phones, lambda _: None, seconds=seconds, leases=leases
             )
+        raw = await raw_rows(store, bucket, head.seq - PAGE, seconds=seconds)
         common = await common_way(store, bucket, head.seq - PAGE, seconds=seconds)
         reply = b'{"lease":"x","buckets":[{"put":[]}],"pad":"%s"}' % (b"x" * size)
         static = await static_bytes(reply, phones, seconds=seconds)
@@ -200,12 +227,14 @@ async def measure(where: Database, *, seconds: float) -> dict[str, Any]:
         "items_per_s": round(rate * items),
         "ceiling_static_per_s": round(static, 1),
         "ratio_to_static": round(rate / static, 3),
+        "ceiling_raw_rows_per_s": None if raw is None else round(raw, 1),
+        "ratio_to_raw_rows": None if raw is None else round(rate / raw, 3),
         "orm_pydantic_pages_per_s": round(common, 1),
         "times_orm_pydantic": round(rate / common, 2),
         "first_sync_per_s": round(first, 1),
         "first_sync_items": first_items,
         "first_sync_bytes": first_size,
-        "target": "times_orm_pydantic >= 3",
+        "target": "times_orm_pydantic >= 3 and ratio_to_raw_rows >= 0.35",
     }
 
 

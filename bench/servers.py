@@ -7,26 +7,46 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
+from bench.cpu import cpu_s
 from server.migrations import migrate
 from tests.services import Postgres
 
+UNLIMITED = {"JINGWEI_LIMIT_CALLER_REQUESTS": "1000000"}
+"""A few phones send what thousands would: the quota of one caller is not what is measured."""
 DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
 READY_S = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Database:
-    """A migrated, empty database."""
+    """A migrated, empty database; `pid` is its server's, None for an embedded one."""
 
     name: str
     url: str
+    pid: int | None = None
+
+    def cpu_s(self) -> float:
+        """CPU seconds of the database server so far; an embedded one works in its user."""
+        return 0.0 if self.pid is None else cpu_s(self.pid)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """The real server: its loopback port and the process that all its workers descend from."""
+
+    port: int
+    pid: int
+
+    def cpu_s(self) -> float:
+        """CPU seconds of all its processes so far."""
+        return cpu_s(self.pid)
 
 
 @contextmanager
@@ -45,7 +65,7 @@ def database(name: str) -> Iterator[Database]:
     try:
         url = cluster.create("bench")
         migrate(url)
-        yield Database(name=name, url=url)
+        yield Database(name=name, url=url, pid=cluster.pid)
     finally:
         cluster.stop()
 
@@ -65,13 +85,17 @@ def _ready(port: int) -> bool:
 
 
 @contextmanager
-def server(url: str, *, workers: int = 1) -> Iterator[int]:
-    """The real server on a loopback port, stopped at the end; yields the port."""
+def server(
+    url: str, *, workers: int = 1, settings: Mapping[str, str] = UNLIMITED
+) -> Iterator[Running]:
+    """The real server on a loopback port, stopped at the end."""
     port = _free_port()
     command = [sys.executable, "-m", "server", "serve", "--host", "127.0.0.1"]
     command += ["--port", str(port), "--workers", str(workers), "--database", url]
     with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, env=dict(os.environ))
+        process = subprocess.Popen(
+            command, stdout=log, stderr=log, env=os.environ | dict(settings)
+        )
         try:
             deadline = time.monotonic() + READY_S
             while not _ready(port):
@@ -79,7 +103,7 @@ def server(url: str, *, workers: int = 1) -> Iterator[int]:
                     log.seek(0)
                     raise SystemExit(f"the server did not start: {log.read()[-2000:]!r}")
                 time.sleep(0.05)
-            yield port
+            yield Running(port=port, pid=process.pid)
         finally:
             process.terminate()
             process.wait(timeout=20)

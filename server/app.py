@@ -18,6 +18,7 @@ from server.notify import Wakeups, open_wakeups
 from server.openapi import describe
 from server.problem_answers import install
 from server.problems import DEFAULT_RESPONSES
+from server.quotas import Quotas, open_quotas
 from server.settings import Settings
 
 VERSION = "0.1.0"
@@ -36,17 +37,20 @@ async def _running(app: FastAPI) -> AsyncIterator[None]:
     """
     settings: Settings = app.state.settings
     wakeups: Wakeups = app.state.wakeups
+    quotas: Quotas = app.state.quotas
     opened = app.state.store is None
     if opened:
         _adopt(app, open_store(settings.database_url, allow_unsafe=settings.allow_unsafe))
     with suppress(StoreBusy):
         await app.state.store.read(is_current)
     await wakeups.start()
+    await quotas.start()
     collecting = asyncio.create_task(keep_collecting(app.state.store, app.state.media))
     try:
         yield
     finally:
         collecting.cancel()
+        await quotas.close()
         await wakeups.close()
         if opened:
             await app.state.store.close()
@@ -85,7 +89,15 @@ def create_app(settings: Settings | None = None, *, store: Store | None = None) 
     if store is not None:
         _adopt(app, store)
     install(app, (*OPEN, *ROUTERS))
-    app.add_middleware(Gate, limits=settings.limits, hsts=settings.hsts)
+    app.state.quotas = open_quotas(
+        requests=settings.limits.caller_requests,
+        window_s=settings.limits.caller_window_s,
+        redis_url=settings.redis_url,
+        deployment=settings.deployment,
+    )
+    app.add_middleware(
+        Gate, limits=settings.limits, quotas=app.state.quotas, hsts=settings.hsts
+    )
     for router in OPEN:
         app.include_router(router)
     for router in ROUTERS:

@@ -50,9 +50,22 @@ def new_secret() -> str:
     return secrets.token_urlsafe(32)
 
 
+def new_lease() -> str:
+    """Return 72 random bits as 12 characters: enough to tell a few copies of a phone apart.
+
+    It travels both ways in every call, so it is short. It opens nothing: the token does.
+    """
+    return secrets.token_urlsafe(9)
+
+
 def jitter_s(low_s: float) -> int:
     """Return whole seconds drawn uniformly from [low_s, 3 * low_s], at least 1.
 
     A value that is the same for everyone would bring all refused callers back at once.
     """
     return max(1, round(_JITTER.uniform(low_s, 3 * low_s)))
+
+
+def chance() -> float:
+    """Return a number drawn uniformly from [0, 1)."""
+    return _JITTER.random()

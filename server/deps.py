@@ -38,7 +38,13 @@ async def the_json(request: Request) -> Any:
     return getattr(request.state, "json", None)
 
 
+async def the_load(request: Request) -> float:
+    """Return how busy the server was when the request came: 0 idle, 1 full."""
+    return float(getattr(request.state, "load", 0.0))
+
+
 StoreDep = Annotated[Store, Depends(the_store)]
 WakeupsDep = Annotated[Wakeups, Depends(the_wakeups)]
 Now = Annotated[int, Depends(the_time)]
 JsonBody = Annotated[Any, Depends(the_json)]
+Load = Annotated[float, Depends(the_load)]

@@ -16,8 +16,8 @@ from typing import Any
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from server.admission import Admission
-from server.clock import new_id, ticks_s
+from server.admission import Admission, Rank
+from server.clock import new_id, now_ms, ticks_s
 from server.db import failpoints
 from server.headers import add_security_headers
 from server.inflate import Inflater
@@ -32,6 +32,7 @@ from server.problems import (
     UnsupportedMedia,
 )
 from server.punctual import Pace, punctual
+from server.quotas import Quotas
 from server.settings import Limits
 from server.strict_json import parse
 
@@ -44,6 +45,7 @@ SYNC_PATH = "/v1/sync"
 UPLOADS_PATH = "/v1/uploads"
 UNCOUNTED_PATHS = frozenset({"/livez", "/readyz", "/v1/sync/wait"})  # cheap, or only waiting
 BULK_PATHS = frozenset({"/v1/geojson:validate", "/v1/grids:import"})
+BULK_PREFIX = "/v1/layers/"
 PARSED_PATHS = frozenset({SYNC_PATH}) | BULK_PATHS
 _STEPS = {"http.response.start": "answer-started", "http.response.body": "answered"}
 _CHARSET = re.compile(r'\s*charset\s*=\s*"?utf-?8"?\s*', re.IGNORECASE)
@@ -86,16 +88,41 @@ def upload_pace(limits: Limits) -> Pace:
     )
 
 
-class Gate:
-    """ASGI middleware; the outermost one."""
+def rank_of(path: str) -> Rank:
+    """Return how important requests to `path` are while places are short.
 
-    def __init__(self, app: ASGIApp, *, limits: Limits, hsts: bool = False) -> None:
+    A sync counts as an upload here; one that brings nothing is only a pull.
+    """
+    if path == SYNC_PATH:
+        return Rank.UPLOAD
+    if path.startswith(f"{SYNC_PATH}/") or is_upload(path):
+        return Rank.PULL
+    return Rank.CONSOLE
+
+
+class Gate:
+    """ASGI middleware; the outermost one.
+
+    `request.state.load` tells endpoints how busy the server was when the request came.
+    """
+
+    def __init__(
+        self, app: ASGIApp, *, limits: Limits, quotas: Quotas | None = None, hsts: bool = False
+    ) -> None:
         self._app = app
         self._limits = limits
         self._hsts = hsts
         self._buffered = 0
+        self._quotas = quotas or Quotas(
+            requests=limits.caller_requests, window_s=limits.caller_window_s
+        )
         self._admission = Admission(
             places=limits.requests, waiting=limits.waiting, waiting_s=limits.waiting_s
+        )
+        self._bulk = Admission(
+            places=limits.bulk_requests,
+            waiting=limits.waiting,
+            waiting_s=limits.bulk_waiting_s,
         )
         # Photos have places of their own, so that records never queue behind them.
         self._uploads = Admission(
@@ -119,27 +146,38 @@ class Gate:
             await answer.problem(problem_of_fault(error, request_id), scope, receive)
 
     async def _pass(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
-        if scope["path"] in UNCOUNTED_PATHS:
+        path: str = scope["path"]
+        self._count(scope)
+        if path in UNCOUNTED_PATHS:
             await self._app(scope, receive, answer.send)
             return
+        bulk = path in BULK_PATHS or path.startswith(BULK_PREFIX)
+        admission, rank = self._bulk if bulk else self._admission, rank_of(path)
+        scope["state"]["load"] = self._admission.load
         if scope["method"] not in WITH_BODY:
-            async with self._admission.place():
+            async with admission.place(rank):
                 await self._app(scope, receive, answer.send)
             return
-        if is_upload(scope["path"]):
+        if is_upload(path):
             await self._stream(scope, receive, answer)
             return
         failpoints.reach("entry")
-        body = await self._read(scope, receive)
+        body = await self._read(scope, receive, admission, rank)
         try:
             failpoints.reach("body-read")
             if body:
                 scope["state"]["json"] = await _parsed(bytes(body))
-            replay = b"" if scope["path"] in PARSED_PATHS else bytes(body)
-            async with self._admission.place():
+            replay = b"" if path in PARSED_PATHS else bytes(body)
+            async with admission.place(_rank_with(scope["state"].get("json"), rank)):
                 await self._app(scope, _replayed(replay, receive), answer.send)
         finally:
             self._buffered -= len(body)
+
+    def _count(self, scope: Scope) -> None:
+        """Count a caller's request; those without a token are refused before they cost much."""
+        authorization = Headers(scope=scope).get("authorization")
+        if authorization is not None:
+            self._quotas.take(authorization, now_ms())
 
     async def _stream(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
         """Let the body of an upload through at a pace; the endpoint decides what it reads."""
@@ -155,11 +193,14 @@ class Gate:
         async with self._uploads.place():
             await self._app(scope, punctual(receive, pace), answer.send)
 
-    async def _read(self, scope: Scope, receive: Receive) -> bytearray:
+    async def _read(
+        self, scope: Scope, receive: Receive, admission: Admission, rank: Rank
+    ) -> bytearray:
         """Return the unpacked body; what it occupies is counted in `_buffered`."""
         headers = Headers(scope=scope)
         if "authorization" not in headers:
             raise Unauthenticated
+        admission.check(rank)
         rule = body_rule(scope["path"], self._limits)
         declared = headers.get("content-length", "")
         if declared.isdecimal() and int(declared[:20]) > rule.limit_bytes:
@@ -244,6 +285,13 @@ async def _arriving(receive: Receive, rule: BodyRule, limits: Limits) -> AsyncIt
         arrived += len(piece)
         if piece:
             yield piece
+
+
+def _rank_with(value: Any, rank: Rank) -> Rank:
+    """Return the rank of a request now that its body is known."""
+    if rank is Rank.UPLOAD and isinstance(value, dict) and not value.get("mutations"):
+        return Rank.PULL
+    return rank
 
 
 def _check_media_type(headers: Mapping[str, str]) -> None:

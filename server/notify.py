@@ -10,21 +10,16 @@ import logging
 from collections.abc import Iterable
 from contextlib import suppress
 
-from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
 from typing_extensions import override
+
+from server.redislink import AWAY, end_tasks, redis_at
 
 QUEUE_MAX = 1_000
 BACKOFF_FIRST_S = 0.1
 BACKOFF_MAX_S = 5.0
-REDIS_TIMEOUT_S = 2.0
 PING_AFTER_S = 10.0
-CANCEL_AGAIN_S = 0.05
 MESSAGE_BUCKETS_MAX = 10_000
-_AWAY = (RedisError, OSError, TimeoutError)
 _log = logging.getLogger("jingwei.notify")
 
 
@@ -107,12 +102,7 @@ class RedisWakeups(Wakeups):
     def __init__(self, url: str, *, channel: str) -> None:
         super().__init__()
         self._channel = channel
-        self._redis: Redis = Redis.from_url(
-            url,
-            socket_timeout=REDIS_TIMEOUT_S,
-            socket_connect_timeout=REDIS_TIMEOUT_S,
-            retry=Retry(NoBackoff(), 0),
-        )
+        self._redis = redis_at(url)
         self._queue: asyncio.Queue[frozenset[str]] = asyncio.Queue(QUEUE_MAX)
         self._tasks: tuple[asyncio.Task[None], ...] = ()
         self._connected = False
@@ -128,13 +118,8 @@ class RedisWakeups(Wakeups):
 
     @override
     async def close(self) -> None:
-        # A connection attempt of the Redis client can swallow a cancellation: ask until heard.
-        pending = set(self._tasks)
-        while pending:
-            for task in pending:
-                task.cancel()
-            _, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN_S)
-        with suppress(*_AWAY):
+        await end_tasks(self._tasks)
+        with suppress(*AWAY):
             await self._redis.aclose()
         await super().close()
 
@@ -156,7 +141,7 @@ class RedisWakeups(Wakeups):
                 changed |= self._queue.get_nowait()
             try:
                 await self._redis.publish(self._channel, "\n".join(sorted(changed)))
-            except _AWAY:
+            except AWAY:
                 self.lost += 1
 
     async def _listen(self) -> None:
@@ -168,7 +153,7 @@ class RedisWakeups(Wakeups):
                     self._set_connected(now=True)
                     backoff_s = BACKOFF_FIRST_S
                     await self._hear(listener)
-            except _AWAY:
+            except AWAY:
                 self._set_connected(now=False)
             await asyncio.sleep(backoff_s)
             backoff_s = min(2 * backoff_s, BACKOFF_MAX_S)

@@ -48,6 +48,7 @@ class Problem(Exception):  # noqa: N818 - RFC 9457 calls it a problem
 
     Args:
         detail: one sentence about this occurrence, in English, without personal data.
+        wait_s: least seconds to wait, if another time than the class says.
         extensions: extra members of the answer, JSON values without personal data.
     """
 
@@ -57,16 +58,17 @@ class Problem(Exception):  # noqa: N818 - RFC 9457 calls it a problem
     status: ClassVar[int]  # an HTTPStatus, but for codes of other standards
     retry_after_s: ClassVar[float | None] = None
 
-    def __init__(self, detail: str = "", **extensions: Any) -> None:
+    def __init__(
+        self, detail: str = "", *, wait_s: float | None = None, **extensions: Any
+    ) -> None:
         super().__init__(self.slug)
         self.detail = detail
+        self.wait_s = self.retry_after_s if wait_s is None else wait_s
         self.extensions = extensions
 
     def headers(self) -> dict[str, str]:
         """Return the headers that belong to this problem."""
-        if self.retry_after_s is None:
-            return {}
-        return {"retry-after": str(jitter_s(self.retry_after_s))}
+        return {} if self.wait_s is None else {"retry-after": str(jitter_s(self.wait_s))}
 
     def body(self, request_id: str | None) -> dict[str, Any]:
         """Return the problem as a JSON object."""
@@ -283,11 +285,22 @@ class UpgradeRequired(Problem):
 
 
 class TooManyRequests(Problem):
-    """You send more than your share. Wait for `Retry-After` seconds."""
+    """You send more than your share. Wait for `Retry-After` seconds.
+
+    `RateLimit-Policy` says how many requests (`q`) a device or account has in how many seconds
+    (`w`), `RateLimit` how many are left (`r`) and when there are new ones (`t`).
+    """
 
     slug, status = "quota-exceeded", HTTPStatus.TOO_MANY_REQUESTS
     title, title_zh = "Too many requests", "请求过于频繁"
     retry_after_s = 5
+
+    fields: Mapping[str, str] = {}
+
+    @override
+    def headers(self) -> dict[str, str]:
+        """Return when to come back, and the `fields` of the IETF's rate limit draft."""
+        return {**super().headers(), **self.fields}
 
 
 class ServerFault(Problem):

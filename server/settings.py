@@ -42,9 +42,17 @@ class Limits(BaseSettings):
     )
     photo_pixels: int = Field(default=50_000_000, gt=0, description="width times height")
     cleanings: int = Field(default=2, gt=0, description="photos re-encoded at once")
-    requests: int = Field(default=32, gt=0, description="requests worked on at once")
+    requests: int = Field(default=16, gt=0, description="requests worked on at once")
     waiting: int = Field(default=64, ge=0, description="requests that may queue for a place")
     waiting_s: float = Field(default=0.5, gt=0, description="longest stay in that queue")
+    bulk_requests: int = Field(
+        default=2, gt=0, description="layers, tiles and checks of imports worked on at once"
+    )
+    bulk_waiting_s: float = Field(default=5, gt=0, description="longest stay in their queue")
+    caller_requests: int = Field(
+        default=600, gt=0, description="requests of one device or account in a window"
+    )
+    caller_window_s: int = Field(default=10, gt=0, description="seconds of that window")
 
 
 class Settings(BaseSettings):

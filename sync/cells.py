@@ -4,7 +4,7 @@ A push usually touches one field of a record and shows the others. Those are pas
 they were written: their value is read off the text, and they are written back unread.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from sync.record import Cell, Head, Past
@@ -15,6 +15,8 @@ Written = list[Any]
 class Cells(Mapping[str, Cell]):
     """A mapping of field name to cell over what `sync.codec` wrote; it never changes.
 
+    Ask for it by `type(fields) is Cells`: `isinstance` of an abstract class is slow, and this
+    is asked many times a push. It has no subclasses.
     `written` holds the text's own lists, `devices` the devices they refer to by position, and
     `changed` the cells that replace or add to them.
     """
@@ -55,6 +57,24 @@ class Cells(Mapping[str, Cell]):
         """Return a cell as it was written, None if it was changed since."""
         return None if name in self._changed else self._written.get(name)
 
+    def unchanged(self) -> dict[str, Written]:
+        """Return the cells that are still as they were written, by name, in their order."""
+        written = dict(self._written)
+        for name in self._changed:
+            written.pop(name, None)
+        return written
+
+    def fuller(self) -> list[str]:
+        """Return the names of the cells whose value cannot be read off, in no order."""
+        written = self._written.items()
+        full = [name for name, each in written if type(each[0]) is list]
+        return [*(name for name in full if name not in self._changed), *self._changed]
+
+    def rewritten(self, write: Callable[[Cell], Written]) -> dict[str, Written]:
+        """Return all cells as they are to be written: those unchanged as they were."""
+        changed = {name: write(cell) for name, cell in self._changed.items()}
+        return {**self._written, **changed}
+
 
 def is_plain(written: Written) -> bool:
     """Say whether a written cell has one head and nothing beside it.
@@ -66,7 +86,7 @@ def is_plain(written: Written) -> bool:
 
 def overlay(fields: Mapping[str, Cell], cells: Mapping[str, Cell]) -> Mapping[str, Cell]:
     """Return the fields of a record with some cells replaced or added."""
-    if isinstance(fields, Cells):
+    if type(fields) is Cells:
         return fields.with_cells(cells)
     return {**fields, **cells}
 

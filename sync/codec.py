@@ -37,9 +37,9 @@ def encode_record(record: Record) -> str:
     Id, kind, bucket and rev are columns of their own and are not in it.
     """
     fields = record.fields
-    if isinstance(fields, Cells) and len(fields.devices) > DEVICES_MAX:
+    if type(fields) is Cells and len(fields.devices) > DEVICES_MAX:
         fields = dict(fields)
-    place = _Devices(fields.devices if isinstance(fields, Cells) else ())
+    place = _Devices(fields.devices if type(fields) is Cells else ())
     truth: dict[str, Any] = {"f": _fields_out(fields, place)}
     if record.sets:
         truth["s"] = {
@@ -84,9 +84,9 @@ def decode_record(  # noqa: PLR0917 - the columns of a row, in their order
 
 def _fields_out(fields: Mapping[str, Cell], place: Callable[[str], int]) -> dict[str, Any]:
     """What was never looked at is written back as it was, with the devices it refers to."""
-    if not isinstance(fields, Cells):
-        return {name: _cell_out(cell, place) for name, cell in fields.items()}
-    return {name: fields.unread(name) or _cell_out(fields[name], place) for name in fields}
+    if type(fields) is Cells:
+        return fields.rewritten(lambda cell: _cell_out(cell, place))
+    return {name: _cell_out(cell, place) for name, cell in fields.items()}
 
 
 def _cell_out(cell: Cell, place: Callable[[str], int]) -> list[Any]:

@@ -61,21 +61,25 @@ def _values(record: Record) -> tuple[dict[str, Any], list[str]]:
     state: dict[str, Any] = {}
     conflicts: list[str] = []
     rules, fields = _VISIBLE[record.kind], record.fields
+    unchanged = fields.unchanged() if type(fields) is Cells else {}
     for name in fields:
         if name not in rules:
             continue
-        written = _plain(fields, name)
-        value = shown(fields[name], rules[name]) if written is None else written[0]
+        written = unchanged.get(name)
+        if written is not None and is_plain(written):
+            value = written[0]
+        else:
+            value = shown(fields[name], rules[name])
+            if contested_values(fields[name], rules[name]):
+                conflicts.append(name)
         if value is not None:
             state[name] = value
-        if written is None and contested_values(fields[name], rules[name]):
-            conflicts.append(name)
     return state, conflicts
 
 
 def _plain(fields: Mapping[str, Cell], name: str) -> Written | None:
     """Return a cell as it was written if its value can be read off, None if not."""
-    written = fields.unread(name) if isinstance(fields, Cells) else None
+    written = fields.unread(name) if type(fields) is Cells else None
     return written if written is not None and is_plain(written) else None
 
 
@@ -113,7 +117,8 @@ def open_conflicts(record: Record) -> tuple[FieldConflict, ...]:
     """Return the open conflicts of a record in the order of their field names."""
     rules = _RULES[record.kind]
     fields = record.fields
-    names = [each for each in fields if each in rules and _plain(fields, each) is None]
+    fuller = fields.fuller() if type(fields) is Cells else fields
+    names = [each for each in fuller if each in rules]
     contested = [each for each in names if contested_values(fields[each], rules[each])]
     return tuple(
         FieldConflict(

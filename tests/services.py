@@ -102,6 +102,12 @@ class Postgres:
         self._options = {**_POSTGRES_OPTIONS, **(options or {})}
         self._watched = Watched("pg", server_user())
 
+    @property
+    def pid(self) -> int:
+        """The process that all of the running server's processes descend from."""
+        written = (self._watched.folder / "data" / "postmaster.pid").read_text()
+        return int(written.split("\n", 1)[0])
+
     def start(self) -> "Postgres":
         """Make the cluster if it is new, start the server and wait until it answers."""
         data = self._watched.folder / "data"

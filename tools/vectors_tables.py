@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from server.replication.endpoints import NEXT_SYNC_S, WAIT_S_MAX
+from server.replication.endpoints import WAIT_S_MAX
 from server.replication.pull import (
     PAGE_BYTES_DEFAULT,
     PAGE_BYTES_MAX,
@@ -20,6 +20,7 @@ from sync.exchange import BUCKETS_MAX, MUTATIONS_MAX, REQUEST_BYTES_MAX
 from sync.kinds import KINDS, SET_ELEMENTS_MAX, Writer
 from sync.lifecycle import RANKS, TERMINAL, Act, acts_of
 from sync.members import DEPTH_MAX
+from sync.pacing import NEXT_SYNC_S_MAX, NEXT_SYNC_S_MIN
 from sync.wire import BUCKET_ID_CHARS_MAX, LEASE_CHARS_MAX, VERSION_CHARS_MAX
 from sync.wire_mutation import FIELDS_MAX, MUTATION_BYTES_MAX
 
@@ -180,7 +181,8 @@ def _limits(_about: str, _vectors: Vectors) -> Iterator[str]:
         ("usual bytes of items in a reply, without `max_bytes`", PAGE_BYTES_DEFAULT),
         ("most bytes of items in a reply", PAGE_BYTES_MAX),
         ("items in one page", PAGE_ROWS_MAX),
-        ("`next_sync_s`", NEXT_SYNC_S),
+        ("least `next_sync_s`", NEXT_SYNC_S_MIN),
+        ("most `next_sync_s`", NEXT_SYNC_S_MAX),
         ("seconds of one `GET /v1/sync/wait`", WAIT_S_MAX),
     )
     yield from _table(("What", "Limit"), ((what, f"{limit:,}") for what, limit in rows))

@@ -26,7 +26,7 @@ from server.db.transaction import LostRace, Store, StoreBusy, T, Work, touched_b
 STATEMENT_MS: Final = 5_000
 LOCK_MS: Final = 2_000
 IDLE_IN_TRANSACTION_MS: Final = 10_000
-POOL_WAIT_S: Final = 1.0
+POOL_WAIT_S: Final = 5.0  # whoever was admitted gets on; the crowd waits outside (admission)
 CONNECT_S: Final = 3.0
 POOL_PER_CORE: Final = 2
 _STATEMENTS_CACHED: Final = 512

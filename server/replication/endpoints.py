@@ -6,8 +6,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import Field
 
+from server.clock import chance
 from server.db import failpoints
-from server.deps import JsonBody, Now, StoreDep, WakeupsDep
+from server.deps import JsonBody, Load, Now, StoreDep, WakeupsDep
 from server.identity.access import DevicePrincipal
 from server.identity.principal import DeviceStatus
 from server.problems import (
@@ -23,7 +24,7 @@ from server.replication import feed_queries, queries
 from server.replication import pull as feed
 from server.replication.coding import packed
 from server.replication.media_queries import media_wanted
-from server.replication.push import Contact, Phone, push
+from server.replication.push import BATCH_MUTATIONS_MAX, Contact, Phone, push
 from server.replication.schemas import (
     ManifestOut,
     PartsOut,
@@ -36,9 +37,12 @@ from server.replication.schemas import (
 from sync.canonical import feed_item
 from sync.errors import ProtocolError, UnsupportedProtocol
 from sync.manifest import PARTS
-from sync.outcome import Outcome
+from sync.outcome import Code, Outcome
+from sync.pacing import next_sync_s, takes_one_batch
 from sync.push import Settled
 from sync.wire import (
+    MUTATIONS_MAX,
+    Limits,
     SyncReply,
     SyncRequest,
     WireOutcome,
@@ -48,7 +52,6 @@ from sync.wire import (
 )
 
 router = APIRouter(prefix="/v1/sync", tags=["sync"])
-NEXT_SYNC_S = 900
 WAIT_S_MAX = 55
 
 
@@ -87,10 +90,14 @@ def _wire_outcome(settled: Settled) -> WireOutcome:
 
 def _outcomes(contact: Contact) -> tuple[WireOutcome, ...]:
     """Outcomes worth a line: whatever is not a plain first-time `applied`."""
-    return tuple(
+    settled = tuple(
         _wire_outcome(each)
         for each in contact.answers
         if each.outcome is not Outcome.APPLIED or each.replayed
+    )
+    return settled + tuple(
+        WireOutcome(n=n, outcome=Outcome.RETRY, code=Code.BATCH_LIMIT.value)
+        for n in contact.postponed
     )
 
 
@@ -111,6 +118,7 @@ async def sync_once(
     store: StoreDep,
     principal: DevicePrincipal,
     now: Now,
+    load: Load,
 ) -> Response:
     """Hand in what the device did, learn what became of it, and receive what changed.
 
@@ -122,7 +130,8 @@ async def sync_once(
     phone = Phone(
         device=principal.device or "", account=principal.account, role=principal.role.value
     )
-    contact = await push(store, phone, asked, received_ms=now)
+    busy = takes_one_batch(load)
+    contact = await push(store, phone, asked, received_ms=now, one_batch=busy)
     account = principal.account
     revoked = contact.revoked
 
@@ -149,7 +158,8 @@ async def sync_once(
             enter=pulled.enter,
             leave=pulled.leave,
             media_wanted=wanted,
-            next_sync_s=NEXT_SYNC_S,
+            next_sync_s=next_sync_s(load, chance()),
+            limits=Limits(mutations=BATCH_MUTATIONS_MAX if busy else MUTATIONS_MAX),
         )
     )
     body = assemble_reply(head, pulled.pages)

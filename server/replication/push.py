@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from server.clock import new_id
+from server.clock import new_lease
 from server.db import failpoints
 from server.db.store import Store
 from server.problem_answers import log_fault
@@ -44,12 +44,13 @@ class Phone:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contact:
-    """What a contact left behind, as committed."""
+    """What a contact left behind, as committed; `postponed` are the n that were not taken."""
 
     lease: str
     settled_through: int
     answers: tuple[Settled, ...]
     revoked: bool
+    postponed: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,19 +97,30 @@ def _parts(
 
 
 async def push(
-    store: Store, phone: Phone, request: SyncRequest, *, received_ms: int
+    store: Store,
+    phone: Phone,
+    request: SyncRequest,
+    *,
+    received_ms: int,
+    one_batch: bool = False,
 ) -> Contact:
     """Store a request's mutations in order and return their outcomes and the next lease.
+
+    With `one_batch` what does not fit into the first transaction is postponed: not looked at,
+    not stored.
 
     Raises:
         StaleLease: if the lease is neither the current nor the previous one, which means that
             two phones share an identity. Nothing of the request is stored.
     """
-    call = Call(phone=phone, request=request, received_ms=received_ms, fresh_lease=new_id())
-    return await _in_turn(
-        _parts(request.mutations, BATCH_MUTATIONS_MAX),
-        lambda part: _stored(store, call, part),
+    call = Call(phone=phone, request=request, received_ms=received_ms, fresh_lease=new_lease())
+    taken = request.mutations
+    if one_batch:
+        taken = taken[: len(groups.parts(taken, BATCH_MUTATIONS_MAX)[0])]
+    contact = await _in_turn(
+        _parts(taken, BATCH_MUTATIONS_MAX), lambda part: _stored(store, call, part)
     )
+    return replace(contact, postponed=tuple(e.n for e in request.mutations[len(taken) :]))
 
 
 async def _in_turn(
