@@ -7,7 +7,8 @@ import yaml
 from fastapi import FastAPI
 from typing_extensions import override
 
-from server.problems import PROBLEM_SCHEMA, Unauthenticated, problems
+from server.problem_schema import PROBLEM_SCHEMA
+from server.problems import Unauthenticated, problems
 
 OPEN_PATHS = frozenset({"/livez", "/readyz"})
 _BEARER = {

@@ -17,6 +17,7 @@ ROOMS = {
         "maintain",
         "openapi",
         "reference",
+        "restoring",
         "serve",
         "terminal",
     ),
