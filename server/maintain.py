@@ -32,6 +32,8 @@ async def maintain(url: str, settings: Settings, wanted: Wanted) -> list[str]:
                 db, before_ms=now - snapshots.KEPT_DAYS * DAY_MS, dry_run=wanted.dry_run
             )
         )
+        if not wanted.dry_run:
+            await store.scrub(whole=True)
     finally:
         await store.close()
     return [

@@ -74,6 +74,26 @@ def spoken_of(mutation: Mutation) -> Iterator[str]:
             yield value
 
 
+def named_in(body: bytes) -> frozenset[str]:
+    """Return the ids that a stored body is about; of an unreadable one every text in it."""
+    try:
+        return frozenset(spoken_of(stored_mutation(body)))
+    except ProtocolError:
+        return frozenset(_texts(json.loads(body)))
+
+
+def _texts(value: Any) -> Iterator[str]:
+    waiting = [value]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, str):
+            yield each
+        elif isinstance(each, dict):
+            waiting += each.values()
+        elif isinstance(each, list):
+            waiting += each
+
+
 def redacted(mutation: Mutation) -> Mutation:
     """Return a mutation without what it says of people; doing it again changes nothing.
 

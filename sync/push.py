@@ -60,7 +60,8 @@ def plan_push(
         received_ms: when the request arrived.
 
     An n that was settled with another body is `quarantined`, flags the device, and from then on
-    nothing of the device is applied. A gap in n stops: what follows is `retry` and not stored.
+    nothing of the device is applied; what a phone keeps of it when people were erased is not
+    another body. A gap in n stops: what follows is `retry` and not stored.
     A group is decided together, see `sync.groups`.
     """
     planning = _Planning(known, author, send, received_ms)
@@ -200,7 +201,7 @@ class _Planning:
         if stored is None:
             verdict = Verdict(outcome=Outcome.RETRY, code=Code.SERVER_FAULT, rev=0)
             return self._settled(item, verdict, body_hash)
-        if stored.body_hash != body_hash:
+        if body_hash != stored.body_hash and item.body != stored.body:
             self.flagged = True
             return self._settled(item, _quarantined(Code.REUSED_N), body_hash)
         return replace(stored, replayed=True)

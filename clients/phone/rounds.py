@@ -23,7 +23,8 @@ from clients.phone.transport import Answer, Line, post_json
 from clients.phone.uploads import WANTED
 from sync.canonical import digest_of
 from sync.errors import ProtocolError
-from sync.exchange import BucketCursor, BucketPage, Limits, SyncReply, SyncRequest, Take
+from sync.exchange import BucketCursor, BucketPage, Limits, SyncReply, SyncRequest, Take, Why
+from sync.outcome import Code
 from sync.replica import Followed, digest_of_bodies, page_effect, settlement
 from sync.wire import decode_reply, encode_request
 
@@ -127,8 +128,24 @@ class Rounds:
             return reply
         with self._store.transaction():
             self._apply(reply, batch, listed, tally)
+            erased = self._forget_erased(reply)
             self._timing.replied(reply.next_sync_s)
+        if erased:
+            self._store.scrub()
         return None
+
+    def _forget_erased(self, reply: SyncReply) -> bool:
+        """Overwrite what the outbox says of people who were erased; say whether any were."""
+        erased = {
+            gone.record
+            for page in reply.buckets
+            for gone in page.gone
+            if gone.why == Why.ERASED
+        }
+        late = any(outcome.code == Code.ERASED for outcome in reply.outcomes)
+        if erased or late:
+            self._store.forget_said_of(erased)
+        return bool(erased) or late
 
     def _listed(self, tally: Tally) -> list[BucketRow]:
         """Return the buckets to ask about: those not checked in this sync come first."""

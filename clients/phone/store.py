@@ -11,7 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from clients.phone.forgetting import forget_said_of
 from clients.phone.photos import Photos
+from clients.phone.pieces import Downloaded
 from clients.phone.schema import STEPS
 from sync.canonical import EMPTY_DIGEST
 from sync.exchange import BucketPage, WireOutcome
@@ -43,14 +45,6 @@ class OutboxRow:
     creates: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Downloaded:
-    """What has arrived of a file: how many bytes, of which version."""
-
-    size: int
-    etag: str
-
-
 class Store:
     """The phone's file. Not shared between threads or processes: one phone, one owner."""
 
@@ -58,6 +52,7 @@ class Store:
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
+        self._db.execute("PRAGMA secure_delete = ON")
         known = self._db.execute("PRAGMA user_version").fetchone()[0]
         for version, step in enumerate(STEPS[known:], start=known + 1):
             self._db.executescript(f"BEGIN;{step};PRAGMA user_version = {version};COMMIT;")
@@ -348,6 +343,14 @@ class Store:
             )
             for row in rows
         ]
+
+    def forget_said_of(self, erased: Iterable[str]) -> None:
+        """Overwrite what settled mutations say of erased records."""
+        forget_said_of(self._db, frozenset(erased))
+
+    def scrub(self) -> None:
+        """Fold the log into the file, where freed bytes are overwritten, and empty it."""
+        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def take_outbox(self, codes: Iterable[str], *, settled_too: bool) -> list[OutboxRow]:
         """Empty the outbox and return what a new identity must send, in n order.

@@ -4,7 +4,6 @@ The write path makes the records tombstones, drops their typed rows and tells th
 does the rest in the same transaction: the log, the queue, conflicts, packed files and photos.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,10 +12,8 @@ from sqlalchemy import Connection
 from server.erasure import queries
 from server.media.forgetting_queries import erase_media
 from server.replication.snapshots import drop_snapshots
-from sync.erasing import redacted_body, spoken_of
-from sync.errors import ProtocolError
+from sync.erasing import named_in, redacted_body
 from sync.facts import grid_in
-from sync.wire_mutation import stored_mutation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,31 +33,12 @@ def speaking(db: Connection, ids: frozenset[str]) -> dict[int, bytes]:
     found = {row.pos: bytes(row.body) for row in queries.asked_about(db, sorted(ids))}
     for rows in queries.without_effect(db):
         found |= {
-            row.pos: bytes(row.body) for row in rows if not ids.isdisjoint(_named(row.body))
+            row.pos: bytes(row.body)
+            for row in rows
+            if not ids.isdisjoint(named_in(bytes(row.body)))
         }
     kept = {pos: redacted_body(body) for pos, body in found.items()}
     return {pos: body for pos, body in kept.items() if body != found[pos]}
-
-
-def _named(body: bytes) -> frozenset[str]:
-    try:
-        return frozenset(spoken_of(stored_mutation(body)))
-    except ProtocolError:
-        return frozenset(_texts(json.loads(body)))
-
-
-def _texts(value: object) -> list[str]:
-    """Every text in a body that cannot be read as a mutation."""
-    found, waiting = [], [value]
-    while waiting:
-        each = waiting.pop()
-        if isinstance(each, str):
-            found.append(each)
-        elif isinstance(each, dict):
-            waiting += each.values()
-        elif isinstance(each, list):
-            waiting += each
-    return found
 
 
 def forget(db: Connection, ids: frozenset[str], *, reason: str, now_ms: int) -> Forgotten:

@@ -8,7 +8,7 @@ from hypothesis import given
 
 from sync.canonical import canonical
 from sync.decide import decide
-from sync.erasing import ERASED_TEXT, redacted, redacted_body, spoken_of
+from sync.erasing import ERASED_TEXT, named_in, redacted, redacted_body, spoken_of
 from sync.fold import Entry, fold
 from sync.known import Author
 from sync.mutation import Mutation, Quality
@@ -253,6 +253,8 @@ def test_of_an_asking_only_ids_and_words_of_lists_stay(
 
 def test_of_what_cannot_be_read_only_its_number_stays() -> None:
     assert redacted_body(canonical({"n": 4, "record": "secret"})) == b'{"n":4}'
+    unread = canonical({"n": 4, "record": "x", "set": {"parent": HOUSEHOLD, "a": [NOTE, 1]}})
+    assert named_in(unread) == {"x", HOUSEHOLD, NOTE}
     unknown = {"n": 4, "record": HOUSEHOLD, "kind": "person", "base": 0, "set": {"a": "secret"}}
     assert "secret" not in redacted_body(canonical(unknown)).decode()
     assert list(spoken_of(stored_mutation(canonical(unknown)))) == [HOUSEHOLD]
