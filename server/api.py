@@ -14,6 +14,7 @@ from server.casework.endpoints import router as casework
 from server.casework.step_endpoints import router as casework_steps
 from server.conflicts.endpoints import router as conflicts
 from server.devices.endpoints import router as devices
+from server.erasure.endpoints import router as erasure
 from server.grids.endpoints import router as grids
 from server.health import router as health
 from server.households.endpoints import router as households
@@ -41,6 +42,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     snapshots,
     areas,
     archive,
+    erasure,
     grids,
     households,
     casework,

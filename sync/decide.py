@@ -6,6 +6,7 @@ from typing import Any, Final
 from sync.check import check
 from sync.claims import claim_task, keep_act
 from sync.decisions import decide_act
+from sync.erasing import erase_with_all_below, keeps
 from sync.facts import (
     bucket_of_new,
     bucket_under,
@@ -15,13 +16,13 @@ from sync.facts import (
     parent_of,
 )
 from sync.kinds import KINDS, Home, Kind
-from sync.lifecycle import ARCHIVE, INCIDENT, RESOLVE, RESTORE, TASK, acts_of, begin
+from sync.lifecycle import ARCHIVE, ERASE, INCIDENT, RESOLVE, RESTORE, TASK, acts_of, begin
 from sync.merge import ELEMENT, Rule, Stamp, accept, contested_values, shown
 from sync.mutation import EMPTY, Mutation
 from sync.outcome import Code, Outcome
 from sync.record import Cell, Record
 from sync.sheet import Deed, Sheet, Verdict, is_over, met_nobody
-from sync.state import is_archived, live_value, rules_of
+from sync.state import KEPT_FACTS, is_archived, is_erased, live_value, rules_of
 
 _REPORT = "report"
 _REQUIRED: Final = {
@@ -51,13 +52,26 @@ def decide(sheet: Sheet, deed: Deed) -> Verdict:
     fault = check(mutation, console=deed.author.console)
     if fault is not None:
         return _invalid(fault.code, fault.field, rev)
+    if record is not None and is_erased(record):
+        return _after_erasure(record, mutation)
     if mutation.actor is not None and mutation.actor != deed.author.account:
         return _held(Code.UNKNOWN_ACTOR, rev, field="actor")
     if record is not None:
         return _change(sheet, record, deed)
+    return _about_unknown(sheet, deed)
+
+
+def _about_unknown(sheet: Sheet, deed: Deed) -> Verdict:
+    mutation = deed.mutation
+    if mutation.act == ERASE:
+        return _erase_unknown(sheet, deed)
+    kind = KINDS[mutation.kind]
+    named = parent_of(sheet, kind, deed)
+    if named is not None and named[1] is not None and is_erased(named[1]):
+        return _create_under_erased(sheet, kind, deed, parent=named[1])
     if mutation.base > 0 or mutation.act is not None:
         return _held(Code.UNKNOWN_RECORD, 0)
-    return _create(sheet, KINDS[mutation.kind], deed)
+    return _create(sheet, kind, deed)
 
 
 def _invalid(code: Code, field: str, rev: int) -> Verdict:
@@ -70,6 +84,23 @@ def _held(code: Code, rev: int, *, field: str | None = None) -> Verdict:
 
 def _recorded(code: Code, rev: int, *, field: str | None = None) -> Verdict:
     return Verdict(outcome=Outcome.RECORDED, code=code, field=field, rev=rev)
+
+
+def _after_erasure(record: Record, mutation: Mutation) -> Verdict:
+    """What is said of an erased record changes nothing, and its content is not kept."""
+    if mutation.act == ERASE:
+        return Verdict(outcome=Outcome.UNCHANGED, rev=record.rev)
+    return _recorded(Code.ERASED, record.rev)
+
+
+def _erase_unknown(sheet: Sheet, deed: Deed) -> Verdict:
+    """Make a tombstone for a record that is not known here: a backup may be older than it."""
+    grid = sheet.of_kind(deed.mutation.args.get("grid"), "grid")
+    bucket = deed.author.home_bucket if grid is None else grid_bucket(grid.id)
+    mutation = deed.mutation
+    made = new_record(deed, mutation.kind, mutation.record, {"erased": True}, bucket=bucket)
+    sheet.create(made)
+    return Verdict(outcome=Outcome.APPLIED, rev=1)
 
 
 def _change(sheet: Sheet, record: Record, deed: Deed) -> Verdict:
@@ -97,6 +128,9 @@ def _speaks_anyway(record: Record, mutation: Mutation) -> bool:
 def _act(sheet: Sheet, record: Record, deed: Deed, name: str) -> Verdict:
     if name == RESOLVE:
         return _resolve(sheet, record, deed)
+    if name == ERASE:
+        erase_with_all_below(sheet, record, deed)
+        return Verdict(outcome=Outcome.APPLIED, rev=record.rev + 1)
     if name in {ARCHIVE, RESTORE}:
         return _shelve(sheet, record, deed, archived=name == ARCHIVE)
     if record.status is None:
@@ -284,6 +318,25 @@ def _create(sheet: Sheet, kind: Kind, deed: Deed) -> Verdict:
     if incident is not None and live_value(created, "incident") != incident:
         return _recorded(Code.UNKNOWN_PARENT, 1, field="incident")
     return Verdict(outcome=Outcome.APPLIED, rev=1)
+
+
+def _create_under_erased(sheet: Sheet, kind: Kind, deed: Deed, *, parent: Record) -> Verdict:
+    """Keep the bare fact of a visit to people who were erased; nothing else begins there."""
+    if kind.name not in KEPT_FACTS:
+        return _recorded(Code.ERASED, 0)
+    values = {**deed.mutation.set, **derived_values(kind, deed)}
+    kept = {name: value for name, value in values.items() if keeps(kind, name)}
+    kept.pop("grid", None)
+    sheet.create(
+        new_record(
+            deed,
+            kind.name,
+            deed.mutation.record,
+            kept | {"erased": True},
+            bucket=bucket_under(parent, deed),
+        )
+    )
+    return _recorded(Code.ERASED, 1)
 
 
 def _place_new(sheet: Sheet, kind: Kind, deed: Deed) -> tuple[str | None, str]:

@@ -27,7 +27,9 @@ _WITHOUT_EFFECT = frozenset({Outcome.HELD, Outcome.QUARANTINED, Outcome.INVALID,
 class Entry:
     """One settled mutation with what was judged when it arrived.
 
-    `author` is whose work it is: of an actor's mutation the actor, also while it waits.
+    `author` is whose work it is: of an actor's mutation the actor, also while it waits. One
+    that was `redacted`, because people were erased, makes less of its record than it did: then
+    only `rev`, the revision it brought the record to, is certain.
     """
 
     author: Author
@@ -37,6 +39,8 @@ class Entry:
     outcome: Outcome
     code: Code | None = None
     located: Located | None = None
+    rev: int = 0
+    redacted: bool = False
 
 
 @dataclass(slots=True)
@@ -97,6 +101,8 @@ def fold(history: Iterable[Entry]) -> dict[str, Record]:
                 continue
             effective, said = _released(waiting, entry), waiting.entry
         changed = _folded(records, family, effective)
+        if effective.redacted:
+            changed = _as_counted(records, changed, effective)
         records.update(changed)
         family.note(changed.values())
         queue.note(said)
@@ -112,7 +118,20 @@ def _released(waiting: _Waiting, ruling: Entry) -> Entry:
         outcome=ruling.outcome,
         code=ruling.code,
         located=ruling.located,
+        rev=ruling.rev,
+        redacted=waiting.entry.redacted,
     )
+
+
+def _as_counted(
+    records: Mapping[str, Record], changed: Mapping[str, Record], entry: Entry
+) -> Mapping[str, Record]:
+    """Give the record of a redacted mutation the revision that it had after the whole one."""
+    record_id = entry.mutation.record
+    record = changed.get(record_id) or records.get(record_id)
+    if record is None or record.rev >= entry.rev:
+        return changed
+    return {**changed, record_id: replace(record, rev=entry.rev)}
 
 
 def _folded(

@@ -100,6 +100,7 @@ _PLACE = (
     Field(name="datum", type=Choice(("wgs84", "cgcs2000", "gcj02", "bd09")), derived=True),
 )
 _ARCHIVED = Field(name="archived", type=Flag(), derived=True, phone=False)
+_ERASED = Field(name="erased", type=Flag(), derived=True, phone=False)
 _BOTH = (Writer.PHONE, Writer.CONSOLE)
 
 GRID = _kind(
@@ -168,6 +169,7 @@ HOUSEHOLD = _kind(
             name="last_verified_ms", type=TIME_MS, policy=Policy.MAX, data_class=DataClass.P1
         ),
         _ARCHIVED,
+        _ERASED,
     ),
     sets={"languages": Text(20)},
     parents=("dwelling",),
@@ -189,6 +191,7 @@ RESIDENT = _kind(
             data_class=DataClass.P1,
         ),
         _ARCHIVED,
+        _ERASED,
     ),
     parents=("household",),
 )
@@ -266,6 +269,7 @@ VISIT = _kind(
         Field(name="visited_at_ms", type=TIME_MS, derived=True, data_class=DataClass.P1),
         Field(name="visitor", type=Ref("user"), derived=True),
         _ARCHIVED,
+        _ERASED,
     ),
     parents=("household",),
     create_only=True,
@@ -281,6 +285,7 @@ NOTE = _kind(
         Field(name="author", type=Ref("user"), derived=True),
         Field(name="written_at_ms", type=TIME_MS, derived=True),
         _ARCHIVED,
+        _ERASED,
     ),
     parents=("parent",),
     create_only=True,
@@ -299,6 +304,7 @@ CLAIM = _kind(
         Field(name="result", type=Text(2_000), derived=True),
         Field(name="counted", type=Flag(), derived=True),
         *_PLACE,
+        _ERASED,
     ),
     sets={"media": Media()},
     parents=("parent",),

@@ -22,6 +22,9 @@ TASK = "task"
 RESOLVE = "resolve"
 ARCHIVE = "archive"
 RESTORE = "restore"
+ERASE = "erase"
+REASONS = ("person_asked", "no_longer_needed", "entered_wrongly", "law")
+"""Why something is erased: words of a list, so that the reason itself names nobody."""
 
 RANKS: Final[Mapping[str, Mapping[str, int]]] = MappingProxyType(
     {
@@ -176,6 +179,10 @@ _INCIDENT_ACTS: Mapping[str, Act] = {
     ),
 }
 _SHELVING = Act(args=_TEXT, required=frozenset({"text"}))
+_ERASING = Act(
+    args={"reason": Choice(REASONS), "grid": Ref("grid")}, required=frozenset({"reason"})
+)
+_OF_ERASED: Mapping[str, Act] = {ERASE: _ERASING}
 _OF_ALL: Mapping[str, Act] = {RESOLVE: _RESOLVE}
 _OF_ARCHIVED: Mapping[str, Act] = {ARCHIVE: _SHELVING, RESTORE: _SHELVING}
 _LIFE: Mapping[str, Mapping[str, Act]] = {TASK: _TASK_ACTS, INCIDENT: _INCIDENT_ACTS}
@@ -184,6 +191,7 @@ _ACTS: Mapping[str, Mapping[str, Act]] = {
         **_LIFE.get(kind.name, EMPTY),
         **_OF_ALL,
         **(_OF_ARCHIVED if "archived" in kind.fields else EMPTY),
+        **(_OF_ERASED if "erased" in kind.fields else EMPTY),
     }
     for kind in KINDS.values()
 }

@@ -57,6 +57,7 @@ class Code(StrEnum):
     NOT_ASSIGNED = "not-assigned"
     WRONG_STATE = "wrong-state"
     OWN_WORK = "own-work"
+    ERASED = "erased"
     # merged: into a record that nobody shows any more
     ARCHIVED = "archived"
     # conflict

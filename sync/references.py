@@ -50,6 +50,7 @@ def _needed(mutation: Mutation, records: Mapping[str, Record]) -> Iterator[Any]:
     if mutation.act is None:
         return
     yield mutation.args.get("task")
+    yield mutation.args.get("grid")
     record = records.get(mutation.record)
     if record is None or record.status is None:
         return

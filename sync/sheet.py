@@ -19,7 +19,7 @@ from sync.merge import Stamp, accept
 from sync.mutation import EMPTY, Mutation, Quality
 from sync.outcome import Code, Outcome
 from sync.record import Cell, Credit, Record, Status
-from sync.state import rules_of
+from sync.state import is_tombstone, rules_of
 
 CONFIG_BUCKET = "config"
 _GRID = "grid:"
@@ -191,7 +191,9 @@ class Sheet:
         values = {"grid": bucket[len(_GRID) :]} if bucket.startswith(_GRID) else EMPTY
         for record_id in self.family.below(leader.id):
             record = self.get(record_id)
-            if record is not None and record.bucket == leader.bucket:
+            if record is None or is_tombstone(record):
+                continue
+            if record.bucket == leader.bucket:
                 self.revise(record, deed, values=values, bucket=bucket)
 
 

@@ -22,6 +22,13 @@ _VISIBLE: Final = {
 }
 
 
+KEPT_FACTS: Final = {
+    "visit": frozenset({"outcome", "visited_at_ms", "visitor", "archived"}),
+    "claim": frozenset({"act", "by", "at_ms", "quality", "counted"}),
+}
+"""What of a fact stays when the people it was about are erased, beside the ids it names."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldConflict:
     """An open conflict of one field.
@@ -107,6 +114,16 @@ def _is_present(heads: tuple[Head, ...]) -> bool:
 def is_archived(record: Record) -> bool:
     """Say whether a person put a record away: it is history, and no phone holds it."""
     return "archived" in record.fields and live_value(record, "archived") is True
+
+
+def is_erased(record: Record) -> bool:
+    """Say whether what a record said of people was erased for good."""
+    return "erased" in record.fields
+
+
+def is_tombstone(record: Record) -> bool:
+    """Say whether a record was erased as a whole: no phone, list or layer shows it again."""
+    return "erased" in record.fields and record.kind not in KEPT_FACTS
 
 
 def live_value(record: Record, field: str) -> Any:

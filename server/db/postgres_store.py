@@ -24,6 +24,7 @@ from server.db import failpoints
 from server.db.transaction import LostRace, Store, StoreBusy, T, Work, touched_by
 
 STATEMENT_MS: Final = 5_000
+VACUUM_MS: Final = 3_600_000
 LOCK_MS: Final = 2_000
 IDLE_IN_TRANSACTION_MS: Final = 10_000
 POOL_WAIT_S: Final = 5.0  # whoever was admitted gets on; the crowd waits outside (admission)
@@ -79,6 +80,20 @@ class PostgresStore(Store):
         await self._engine.dispose()
 
     @override
+    async def scrub(self, *, whole: bool = False) -> None:
+        """Take dead rows out of the tables, if `whole`; their pages are rewritten without them.
+
+        Write-ahead log that was written before stays until the server recycles it.
+        """
+        if not whole:
+            return
+        db = await self._connected(self._questions)
+        try:
+            await _run(db, _vacuum, None)
+        finally:
+            await _given_back(db)
+
+    @override
     async def _write_once(
         self, work: Work[T], timeout_ms: int | None
     ) -> tuple[T, frozenset[str]]:
@@ -129,6 +144,14 @@ class PostgresStore(Store):
             await _given_back(db)
             raise UnsafeStore(found)
         self._checked = True
+
+
+def _vacuum(db: Connection) -> None:
+    db.exec_driver_sql(f"SET statement_timeout = {VACUUM_MS}")
+    try:
+        db.exec_driver_sql("VACUUM (INDEX_CLEANUP ON)")
+    finally:
+        db.exec_driver_sql(f"SET statement_timeout = {STATEMENT_MS}")
 
 
 def postgres_engine(

@@ -62,6 +62,12 @@ class SqliteStore(Store):
         self._writer.dispose()
 
     @override
+    async def scrub(self, *, whole: bool = False) -> None:
+        """Fold the log into the file and empty it; a reader that takes long delays that."""
+        del whole
+        await asyncio.wrap_future(self._writing.submit(_fold_log, self._writer))
+
+    @override
     async def _write_once(
         self, work: Work[T], timeout_ms: int | None
     ) -> tuple[T, frozenset[str]]:
@@ -118,12 +124,16 @@ def sqlite_engine(
 
 
 def prepare_connection(raw: sqlite3.Connection, *, query_only: bool = False) -> None:
-    """Set what every connection to the file needs: WAL, durable commits, keys, functions."""
+    """Set what every connection to the file needs: WAL, durable commits, keys, functions.
+
+    What is deleted or replaced is overwritten in the file: erased people must be gone from it.
+    """
     raw.isolation_level = None
     raw.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
     _use_wal(raw)
     raw.execute("PRAGMA synchronous = FULL")
     raw.execute("PRAGMA foreign_keys = ON")
+    raw.execute("PRAGMA secure_delete = ON")
     raw.execute("PRAGMA temp_store = MEMORY")
     raw.execute("PRAGMA cache_size = -16000")
     register_functions(raw)
@@ -159,6 +169,14 @@ def _write(engine: Engine, work: Work[T]) -> tuple[T, frozenset[str]]:
         raise _translated(error) from error
     except PoolTimeout as error:
         raise StoreBusy("pool") from error
+
+
+def _fold_log(engine: Engine) -> None:
+    raw = engine.raw_connection()
+    try:
+        raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    finally:
+        raw.close()
 
 
 def _read(engine: Engine, work: Work[T]) -> T:

@@ -96,6 +96,14 @@ class Store(ABC):
         self._listeners.append(listener)
 
     @abstractmethod
+    async def scrub(self, *, whole: bool = False) -> None:
+        """Overwrite what deleted and replaced rows left behind, as far as the database can.
+
+        SQLite folds its log into the file, where freed bytes are overwritten. PostgreSQL does
+        nothing by itself until `whole` asks for a vacuum, which may take minutes.
+        """
+
+    @abstractmethod
     async def close(self) -> None:
         """Finish running work and close all connections."""
 

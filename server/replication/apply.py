@@ -21,6 +21,7 @@ from server.replication.gather import Batch, Gathered, Stored, area_no_of, gathe
 from server.replication.media_queries import media_declared
 from server.replication.projections import PROJECTIONS, project
 from server.replication.queries import BucketHead
+from server.replication.redacting import Spoken
 from server.replication.snapshots import drop_snapshots
 from server.replication.waiting import Desk, queue_changes
 from sync.canonical import record_body, record_hash
@@ -28,7 +29,7 @@ from sync.codec import encode_place, encode_record
 from sync.known import Located
 from sync.outcome import Outcome
 from sync.push import Plan, Settled, plan_push
-from sync.state import is_archived, state_of
+from sync.state import is_archived, is_tombstone, state_of
 
 _PLANS_MAX = 4
 
@@ -130,12 +131,12 @@ def _store(
 ) -> set[str]:
     """Store a plan and return the records that something in it waits for."""
     changes = _changes(plan, gathered)
-    queue = queue_changes(db, _desk(batch, gathered), plan.settled)
+    spoken = Spoken.of(db, batch, plan, gathered.known.records)
+    queue = spoken.without_notes(queue_changes(db, _desk(batch, gathered), plan.settled))
     located = gathered.known.located
+    rows = [_mutation_row(batch, each, located.get(each.n)) for each in plan.settled]
     parts = [
-        queries.mutations_added(
-            [_mutation_row(batch, each, located.get(each.n)) for each in plan.settled]
-        ),
+        queries.mutations_added([spoken.redacted(row) for row in rows]),
         media_declared(declarations(batch, plan.settled)),
     ]
     if changes:
@@ -147,7 +148,7 @@ def _store(
             queries.buckets_replaced(feeds.bucket_rows(heads, advance.running)),
             queries.exits_noted(advance.exits),
             _records(db, changes, numbers, advance.seqs),
-            *_projections(changes, numbers, batch.received_ms),
+            *_projections(db, changes, numbers, batch.received_ms),
         ]
         save_contests(
             db, [_contested(each, numbers) for each in changes], _closer(batch, gathered)
@@ -252,13 +253,22 @@ def projection_row(change: feeds.Change, area_no: int, now_ms: int) -> dict[str,
 
 
 def _projections(
-    changes: Iterable[feeds.Change], numbers: Mapping[str, int], now_ms: int
+    db: Connection,
+    changes: Iterable[feeds.Change],
+    numbers: Mapping[str, int],
+    now_ms: int,
 ) -> list[Upsert]:
+    """Drop the typed rows of what was erased and return those of everything else."""
     rows: dict[str, list[dict[str, Any]]] = {}
+    erased: dict[str, list[str]] = {}
     for each in changes:
-        if each.visible:
+        if is_tombstone(each.record):
+            erased.setdefault(each.record.kind, []).append(each.record.id)
+        elif each.visible:
             row = projection_row(each, numbers[each.record.bucket], now_ms)
             rows.setdefault(each.record.kind, []).append(row)
+    for kind, ids in erased.items():
+        queries.drop_projections(db, PROJECTIONS[kind][0], ids)
     return [
         queries.projections_replaced(PROJECTIONS[kind][0], of_kind)
         for kind, of_kind in rows.items()

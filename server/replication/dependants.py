@@ -1,6 +1,6 @@
-"""Load what belongs to the records that a console's batch may move, so that it can follow.
+"""Load what belongs to the records that a console's batch may move or erase: it follows.
 
-Only consoles move records, so a phone's push asks nothing here.
+Only consoles do that, so a phone's push asks nothing here.
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from server.problems import TooManyDependants
 from server.replication import dependant_queries
-from sync.lifecycle import RESOLVE
+from sync.lifecycle import ERASE, RESOLVE
 from sync.mutation import Malformed, Mutation
 
 DEPENDANTS_MAX = 5_000
@@ -17,7 +17,7 @@ DEPTH_MAX = 8
 
 
 def moved_by(batch: Iterable[Mutation | Malformed]) -> list[str]:
-    """The records that a console's mutations may move to another bucket, by id."""
+    """The records that a console may move to another bucket or erase with what is below."""
     return sorted(
         {each.record for each in batch if isinstance(each, Mutation) and _moves(each)}
     )
@@ -26,7 +26,7 @@ def moved_by(batch: Iterable[Mutation | Malformed]) -> list[str]:
 def _moves(mutation: Mutation) -> bool:
     if mutation.act is None:
         return mutation.base > 0 and "grid" in mutation.set
-    return mutation.act == "assign" or (
+    return mutation.act in {"assign", ERASE} or (
         mutation.act == RESOLVE and mutation.args.get("field") == "grid"
     )
 

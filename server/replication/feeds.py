@@ -1,6 +1,7 @@
 """How the feeds of buckets go on when records change: seq, digest, count, what left.
 
-A record that was put away lives in its bucket with seq 0: it is in no feed, digest or manifest.
+A record that was put away or erased lives in its bucket with seq 0: it is in no feed, digest
+or manifest.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,7 @@ from server.replication.queries import BucketHead
 from sync.canonical import EMPTY_DIGEST, digest_toggle
 from sync.exchange import Why
 from sync.record import Record
-from sync.state import is_archived
+from sync.state import is_archived, is_tombstone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +44,7 @@ class Change:
     @property
     def is_there(self) -> bool:
         """Whether the feed of its bucket holds the record now."""
-        return not is_archived(self.record)
+        return not is_archived(self.record) and not is_tombstone(self.record)
 
     @property
     def left_bucket(self) -> str:
@@ -113,16 +114,22 @@ def _enter(head: list[Any], new_hash: str) -> int:
 
 
 def _exit_row(change: Change, head: list[Any], now_ms: int) -> dict[str, Any]:
-    """Why a record left its bucket: it was moved, or put away wherever it lives now."""
+    """Why a record left its bucket: moved, put away wherever it lives, or erased."""
     head[0] += 1
     return {
         "bucket": change.left_bucket,
         "record_id": change.record.id,
         "seq": head[0],
-        "why": (Why.MOVED if change.is_there else Why.ARCHIVED).value,
+        "why": _why(change).value,
         "to_bucket": change.record.bucket if change.is_there else None,
         "left_ms": now_ms,
     }
+
+
+def _why(change: Change) -> Why:
+    if is_tombstone(change.record):
+        return Why.ERASED
+    return Why.MOVED if change.is_there else Why.ARCHIVED
 
 
 def bucket_rows(

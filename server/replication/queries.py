@@ -35,6 +35,7 @@ BUCKET_EXIT = tables.BucketExit.__table__
 CONFLICT = tables.Conflict.__table__
 COUNTER = tables.Counter.__table__
 DEVICE = tables.Device.__table__
+ERASURE = tables.Erasure.__table__
 GRID = tables.Grid.__table__
 HELD = tables.HeldRow.__table__
 INCARNATION = tables.Incarnation.__table__
@@ -338,6 +339,20 @@ def projections_replaced(table: Table, rows: Rows) -> Upsert:
     """Insert or replace projection rows by id; `created_ms` keeps its first value."""
     changed = tuple(name for name in rows[0] if name not in {"id", "created_ms"})
     return Upsert(table=table, rows=rows, key=("id",), update=changed)
+
+
+def drop_projections(db: Connection, table: Table, record_ids: Sequence[str]) -> None:
+    """Remove the typed rows of records that were erased."""
+    db.execute(table.delete().where(among(db, table.c.id, list(record_ids))))
+
+
+def erased_among(db: Connection, record_ids: Iterable[str]) -> set[str]:
+    """Which of `record_ids` were erased."""
+    columns = ERASURE.c
+    statement = select(columns.record_id).where(
+        among(db, columns.record_id, sorted(record_ids))
+    )
+    return set(db.execute(statement).scalars())
 
 
 def save(db: Connection, parts: Iterable[Upsert]) -> None:

@@ -6,6 +6,7 @@ chunk at a time; the folded records are held in memory, a few kilobytes each.
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import Connection
@@ -14,6 +15,7 @@ from server.replication import feed_queries, history_queries
 from server.replication.queries import DbRow
 from server.replication.reproject import Difference
 from sync.codec import decode_place, decode_record
+from sync.erasing import redacted_body
 from sync.errors import ProtocolError
 from sync.fold import Entry, fold
 from sync.known import Author
@@ -38,6 +40,9 @@ def entry_of(row: DbRow) -> Entry | None:
         if row.outcome == Outcome.INVALID:
             return None
         raise ValueError("a body that was decided cannot be read") from None
+    redacted = sha256(row.body).hexdigest() != row.body_hash
+    if redacted and redacted_body(row.body) != row.body:
+        raise ValueError("a body is not what was received")
     account = row.actor or row.account_id
     return Entry(
         author=Author(
@@ -53,6 +58,8 @@ def entry_of(row: DbRow) -> Entry | None:
         outcome=Outcome(row.outcome),
         code=None if row.code is None else Code(row.code),
         located=None if row.place is None else decode_place(row.place),
+        rev=row.rev,
+        redacted=redacted,
     )
 
 

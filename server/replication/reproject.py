@@ -16,7 +16,7 @@ from server.replication.projections import PROJECTIONS, project
 from server.replication.queries import DbRow
 from sync.canonical import EMPTY_DIGEST, digest_toggle, record_body, record_hash
 from sync.codec import decode_record
-from sync.state import is_archived, state_of
+from sync.state import is_archived, is_tombstone, state_of
 
 CHUNK_ROWS = 500
 
@@ -66,7 +66,9 @@ def _derive(row: DbRow) -> _Derived:
     return _Derived(
         row=row,
         body=record_body(row.id, row.kind, row.rev, state),
-        columns=project(row.kind, state)
+        columns={}
+        if is_tombstone(record)
+        else project(row.kind, state)
         | {"rev": row.rev, "area_no": row.area_no, "archived": is_archived(record)},
     )
 
@@ -92,9 +94,20 @@ def _compare_projections(db: Connection, derived: list[_Derived]) -> Iterator[Di
         }
         for each in of_kind:
             found = stored.get(each.row.id)
-            if found is None:
-                yield Difference(record=each.row.id, kind=kind, what="projection missing")
-                continue
-            for name, value in each.columns.items():
-                if found[name] != value:
-                    yield Difference(record=each.row.id, kind=kind, what=f"projection {name}")
+            for what in _wrong_columns(each.columns, found):
+                yield Difference(record=each.row.id, kind=kind, what=f"projection {what}")
+
+
+def _wrong_columns(
+    expected: Mapping[str, Any], found: Mapping[Any, Any] | None
+) -> Iterator[str]:
+    """What is wrong with a typed row; of an erased record there must be none."""
+    if found is None:
+        if expected:
+            yield "missing"
+        return
+    if not expected:
+        yield "left over"
+    for name, value in expected.items():
+        if found[name] != value:
+            yield name

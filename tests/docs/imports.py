@@ -29,6 +29,7 @@ ROOMS = {
         "conflicts",
         "consolewrites",
         "devices",
+        "erasure",
         "grids",
         "households",
         "inbox",

@@ -24,6 +24,7 @@ OUTCOMES = (
     "quarantined",
     "invalid",
 )
+REASONS = ("person_asked", "no_longer_needed", "entered_wrongly", "law")
 _OPEN = sql("status = 'open'")
 
 
@@ -188,6 +189,25 @@ class Conflict(StoredRow, table=True):
     chosen: str | None = string(null=True)
     owner: str | None = ident(null=True)
     note: str | None = string(null=True)
+
+
+class Erasure(StoredRow, table=True):
+    """A record that was erased for good, so that it is erased again after a restore.
+
+    `grid_id` is where it lived, None if in no grid. Nothing of the record itself is here.
+    """
+
+    __tablename__ = "erasure"
+    __table_args__ = (
+        one_of("reason", *REASONS),
+        check("erased", "erased_ms >= 0"),
+    )
+
+    record_id: str = ident(key=True)
+    kind: str = string()
+    grid_id: str | None = ident(null=True)
+    reason: str = string()
+    erased_ms: int = big()
 
 
 class Counter(StoredRow, table=True):

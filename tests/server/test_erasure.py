@@ -1,0 +1,316 @@
+"""Erased people are gone: from every table, from the file, from phones, and they stay gone."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import Connection, text
+
+from server.clock import new_id
+from server.db.address import sqlite_path
+from server.db.store import Store
+from server.db.tables import METADATA
+from server.replication.refold import refold
+from server.replication.reproject import compare
+from tests.server.desk import Desk, told
+from tests.server.phones import RawPhone, held, outcomes
+from tests.world import World
+
+pytestmark = [pytest.mark.anyio, pytest.mark.db]
+ASKED = {"reason": "person_asked"}
+CANARY = "canary-"
+
+
+def everything(db: Connection) -> str:
+    """Every column of every row of every table, bytes as text."""
+    found = []
+    for table in METADATA.sorted_tables:
+        rows = db.execute(text(f"SELECT * FROM {table.name}")).all()  # noqa: S608 - a name of ours
+        for row in rows:
+            found += [
+                bytes(each).decode(errors="replace")
+                if isinstance(each, (bytes, memoryview))
+                else str(each)
+                for each in row
+            ]
+    return "\n".join(found)
+
+
+async def canaries(store: Store) -> set[str]:
+    """The canaries that are anywhere in the tables."""
+    whole = await store.read(everything)
+    return set(re.findall(f"{CANARY}([a-z]+)", whole))
+
+
+async def differences(store: Store) -> list[Any]:
+    def found(db: Connection) -> list[Any]:
+        return [*compare(db), *refold(db)]
+
+    return await store.read(found)
+
+
+class Household:
+    """A household with a canary in every field that can say something of people."""
+
+    def __init__(self, phone: RawPhone, world: World) -> None:
+        self.phone, self.world = phone, world
+        self.id, self.resident = new_id(), new_id()
+        self.visit, self.note, self.waiting = new_id(), new_id(), new_id()
+
+    def mutations(self) -> list[dict[str, Any]]:
+        phone = self.phone
+        return [
+            phone.change(
+                self.id,
+                "household",
+                0,
+                set={
+                    "dwelling": self.world.dwellings["G1"],
+                    "door": f"{CANARY}door",
+                    "contact_phone": f"{CANARY}contact",
+                },
+                add={"languages": [f"{CANARY}lang"]},
+            ),
+            phone.change(
+                self.resident,
+                "resident",
+                0,
+                set={
+                    "household": self.id,
+                    "name": f"{CANARY}name",
+                    "phone": f"{CANARY}phone",
+                    "status": "active",
+                },
+            ),
+            phone.change(
+                self.visit,
+                "visit",
+                0,
+                set={"household": self.id, "outcome": "done", "text": f"{CANARY}visit"},
+            ),
+            phone.change(
+                self.note, "note", 0, set={"parent": self.resident, "text": f"{CANARY}note"}
+            ),
+            phone.change(self.id, "household", 1, set={"contact_phone": f"{CANARY}past"}),
+            phone.change(self.id, "household", 9, set={"door": f"{CANARY}held"}),
+            phone.change(
+                self.resident, "resident", 1, set={"name": 7, "phone": f"{CANARY}bad"}
+            ),
+            phone.change(
+                self.waiting,
+                "note",
+                5,
+                set={"parent": self.resident, "text": f"{CANARY}waiting"},
+            ),
+            phone.change(self.note, "note", 0, clock=f"{CANARY}unread", set={}),
+        ]
+
+
+@pytest.fixture
+async def phone(client: httpx.AsyncClient, world: World) -> RawPhone:
+    return await RawPhone.enrol(client, world.tokens["ann"])
+
+
+@pytest.fixture
+async def home(client: httpx.AsyncClient, world: World, phone: RawPhone) -> Household:
+    """The household on a phone and on the server, contested by a second phone."""
+    made = Household(phone, world)
+    reply = await phone.sync(made.mutations())
+    assert outcomes(reply) == {6: "held", 7: "invalid", 8: "held", 9: "invalid"}
+    other = await RawPhone.enrol(client, world.tokens["bob"])
+    reply = await other.sync(
+        [other.change(made.id, "household", 1, set={"contact_phone": f"{CANARY}beside"})]
+    )
+    assert outcomes(reply) == {1: "conflict"}
+    return made
+
+
+async def rev_of(desk: Desk, household: str) -> int:
+    answer = await desk.get(f"/v1/households/{household}", "dispatcher")
+    assert answer.status_code == 200
+    return int(answer.json()["rev"])
+
+
+async def erased(desk: Desk, home: Household, **more: Any) -> dict[str, Any]:
+    rev = await rev_of(desk, home.id)
+    path = f"/v1/records/{home.id}/erase"
+    body: dict[str, Any] = await desk.done(path, "dispatcher", ASKED | more, rev=rev)
+    return body
+
+
+async def test_no_table_says_anything_of_erased_people_and_ids_stay(
+    client: httpx.AsyncClient, store: Store, world: World, home: Household
+) -> None:
+    desk = Desk(client, world)
+    planted = {"door", "contact", "lang", "name", "phone", "visit", "note", "past", "beside"}
+    assert await canaries(store) == planted | {"held", "bad", "waiting", "unread"}
+    before = await store.read(hashes)
+    body = await erased(desk, home)
+    assert body["records"] == {"household": 1, "note": 1, "resident": 1, "visit": 1}
+    assert body["mutations"] == 10
+    assert body["conflicts"] == 1
+    assert await canaries(store) == set()
+    assert (await store.read(hashes))[: len(before)] == before
+    assert await differences(store) == []
+
+
+def hashes(db: Connection) -> list[tuple[Any, ...]]:
+    statement = text("SELECT device_id, n, outcome, code, body_hash FROM mutation ORDER BY pos")
+    return [tuple(row) for row in db.execute(statement)]
+
+
+async def test_a_dry_run_counts_the_same_and_changes_nothing(
+    client: httpx.AsyncClient, store: Store, world: World, home: Household
+) -> None:
+    desk = Desk(client, world)
+    before = await store.read(everything)
+    counted = await erased(desk, home, dry_run=True)
+    assert await store.read(everything) == before
+    done = await erased(desk, home)
+    for name in ("records", "mutations", "conflicts"):
+        assert counted[name] == done[name]
+
+
+async def test_phones_drop_them_and_keep_that_a_visit_took_place(
+    client: httpx.AsyncClient, world: World, home: Household
+) -> None:
+    desk, phone = Desk(client, world), home.phone
+    await erased(desk, home)
+    reply = await phone.sync()
+    page = next(each for each in reply["buckets"] if each["id"].startswith("grid:"))
+    gone = {each["record"]: each["why"] for each in page["gone"]}
+    assert gone == dict.fromkeys((home.id, home.resident, home.note), "erased")
+    state = held(reply)[home.visit]["state"]
+    assert (state["outcome"], state["household"], "text" in state) == ("done", home.id, False)
+    fresh = await RawPhone.enrol(client, world.tokens["ann"])
+    assert not {home.id, home.resident, home.note} & held(await fresh.sync()).keys()
+    assert told(await desk.get(f"/v1/households/{home.id}", "dispatcher")) == (404, "not-found")
+
+
+async def test_whoever_offers_them_again_is_told_and_nothing_comes_back(
+    client: httpx.AsyncClient, store: Store, world: World, home: Household
+) -> None:
+    await erased(Desk(client, world), home)
+    other = await RawPhone.enrol(client, world.tokens["bob"])
+    again = Household(other, world)
+    again.id, again.resident, again.visit, again.note = (
+        home.id,
+        home.resident,
+        home.visit,
+        home.note,
+    )
+    reply = await other.sync(again.mutations())
+    assert {each["code"] for each in reply["outcomes"]} == {"erased", "bad-value", "malformed"}
+    assert set(outcomes(reply).values()) == {"recorded", "invalid"}
+    assert await canaries(store) == set()
+    assert await differences(store) == []
+
+
+async def test_what_was_written_offline_is_answered_and_only_facts_are_kept(
+    client: httpx.AsyncClient, store: Store, world: World, home: Household
+) -> None:
+    await erased(Desk(client, world), home)
+    phone, visit, note, late = home.phone, new_id(), new_id(), new_id()
+    sent = [
+        phone.change(home.id, "household", 2, set={"door": f"{CANARY}late"}),
+        phone.change(
+            visit,
+            "visit",
+            0,
+            set={"household": home.id, "outcome": "not_home", "text": f"{CANARY}late"},
+        ),
+        phone.change(note, "note", 0, set={"parent": visit, "text": f"{CANARY}late"}),
+        phone.change(late, "resident", 0, set={"household": home.id, "name": f"{CANARY}late"}),
+    ]
+    reply = await phone.sync(sent)
+    assert [(each["outcome"], each["code"]) for each in reply["outcomes"]] == [
+        ("recorded", "erased")
+    ] * 4
+    state = held(reply)[visit]["state"]
+    assert (state["outcome"], "text" in state) == ("not_home", False)
+    assert not {note, late} & held(reply).keys()
+    assert await canaries(store) == set()
+    again = await phone.sync(sent)
+    assert all(each["replayed"] for each in again["outcomes"])
+    assert await differences(store) == []
+
+
+async def test_replays_of_erased_work_still_answer_the_first_outcome(
+    client: httpx.AsyncClient, store: Store, world: World, home: Household
+) -> None:
+    await erased(Desk(client, world), home)
+    home.phone.last_n = 0
+    reply = await home.phone.sync(home.mutations())
+    assert outcomes(reply) == {
+        **dict.fromkeys(range(1, 6), "applied"),
+        6: "held",
+        7: "invalid",
+        8: "held",
+        9: "invalid",
+    }
+    assert await canaries(store) == set()
+
+
+async def test_one_resident_is_erased_and_the_household_stays(
+    client: httpx.AsyncClient, store: Store, world: World, home: Household
+) -> None:
+    desk = Desk(client, world)
+    path = f"/v1/records/{home.resident}/erase"
+    body = await desk.done(path, "dispatcher", ASKED, rev=1)
+    assert body["records"] == {"note": 1, "resident": 1}
+    assert await canaries(store) == {
+        "door",
+        "contact",
+        "lang",
+        "visit",
+        "past",
+        "held",
+        "beside",
+    }
+    answer = (await desk.get(f"/v1/households/{home.id}", "dispatcher")).json()
+    assert answer["residents"] == []
+    made = await desk.done(f"/v1/households/{home.id}/residents", "dispatcher", {"name": "New"})
+    assert made["rev"] == 1
+    assert await differences(store) == []
+
+
+async def test_who_may_not_decide_or_see_them_is_refused(
+    client: httpx.AsyncClient, world: World, home: Household
+) -> None:
+    desk, path = Desk(client, world), f"/v1/records/{home.resident}/erase"
+    assert told(await desk.post(path, "ann", ASKED, rev=1)) == (403, "forbidden")
+    assert told(await desk.post(path, "analyst", ASKED, rev=1)) == (403, "forbidden")
+    assert told(await desk.post(path, "dispatcher-n2", ASKED, rev=1)) == (404, "not-found")
+    assert told(await desk.post(path, "dispatcher", ASKED, rev=7)) == (
+        412,
+        "precondition-failed",
+    )
+    assert told(await desk.post(path, "dispatcher", ASKED)) == (428, "precondition-required")
+    wrong = {"reason": "because Ms. X asked"}
+    assert (await desk.post(path, "dispatcher", wrong, rev=1)).status_code == 422
+    grid = f"/v1/records/{world.grids['G1']}/erase"
+    assert told(await desk.post(grid, "dispatcher", ASKED, rev=1)) == (404, "not-found")
+
+
+async def test_a_phone_cannot_erase(home: Household) -> None:
+    phone = home.phone
+    reply = await phone.sync([phone.change(home.id, "household", 2, act="erase", args=ASKED)])
+    assert [(each["outcome"], each["code"]) for each in reply["outcomes"]] == [
+        ("invalid", "not-allowed")
+    ]
+
+
+async def test_the_embedded_file_holds_no_byte_of_them(
+    request: pytest.FixtureRequest, client: httpx.AsyncClient, world: World, home: Household
+) -> None:
+    store: Store = request.getfixturevalue("store")
+    if store.dialect != "sqlite":
+        return
+    path = sqlite_path(store.url)
+    files = [path, Path(f"{path}-wal")]
+    assert any(CANARY.encode() in each.read_bytes() for each in files if each.exists())
+    await erased(Desk(client, world), home)
+    for each in files:
+        assert not each.exists() or CANARY.encode() not in each.read_bytes()
