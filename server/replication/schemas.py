@@ -79,7 +79,13 @@ class SyncIn(_Wire):
     mutations: list[MutationIn] = Field(default=[], max_length=200)
     buckets: list[BucketIn] = Field(default=[], max_length=200)
     max_bytes: int | None = None
-    takes: list[_Text40] = Field(default=[], max_length=10)
+    takes: list[_Text40] = Field(
+        default=[],
+        max_length=10,
+        description="what the device can do instead of reading a bucket from its start:"
+        " `snapshot` (fetch it as one file), `manifest` (compare what it holds); other words"
+        " are passed over",
+    )
 
 
 class OutcomeOut(BaseModel):
@@ -142,7 +148,11 @@ class BucketOut(BaseModel):
     gone: list[GoneOut]
     reset: bool
     more: bool
-    snapshot: OfferOut | None = None
+    snapshot: OfferOut | None = Field(
+        default=None,
+        description="the file to fetch instead of this page, which is not applied; only for"
+        " a device that takes `snapshot` and holds nothing of the bucket",
+    )
 
 
 class LimitsOut(BaseModel):

@@ -19,6 +19,7 @@ from server.replication.schemas import (
     ItemOut,
     LimitsOut,
     MutationIn,
+    OfferOut,
     OutcomeOut,
     PositionIn,
     ScopeOut,
@@ -27,7 +28,7 @@ from server.replication.schemas import (
 )
 from sync.errors import ProtocolError
 from sync.exchange import Gone as WireGone
-from sync.exchange import RawPage, SyncReply, WireOutcome
+from sync.exchange import Offer, RawPage, SyncReply, WireOutcome
 from sync.mutation import Malformed
 from sync.outcome import Outcome
 from sync.wire import assemble_reply, decode_request, reply_head
@@ -74,6 +75,7 @@ FULL: dict[str, Any] = {
     "mutations": [EDIT, ACT],
     "buckets": [{"id": "config", "epoch": 1, "seq": 817, "digest": "9f2c6b0d8e114a57"}],
     "max_bytes": 65536,
+    "takes": ["snapshot"],
 }
 PLACES: tuple[tuple[str | int, ...], ...] = (
     (),
@@ -188,6 +190,7 @@ def test_every_member_of_a_reply_is_documented() -> None:
         count=1,
         items=[b'{"hash":"h","kind":"note","record":"r","rev":1,"state":{}}'],
         gone=[WireGone(record=RECORD, why="moved", to="config")],
+        snapshot=Offer(epoch=1, seq=1),
     )
     head = reply_head(
         SyncReply(
@@ -207,6 +210,7 @@ def test_every_member_of_a_reply_is_documented() -> None:
         (BucketOut, bucket),
         (ItemOut, bucket["put"][0]),
         (GoneOut, bucket["gone"][0]),
+        (OfferOut, bucket["snapshot"]),
         (LimitsOut, reply["limits"]),
     ):
         assert {each.alias or name for name, each in model.model_fields.items()} == set(members)

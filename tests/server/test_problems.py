@@ -173,7 +173,7 @@ def test_two_problems_of_one_status_share_their_place_in_openapi() -> None:
         ("DELETE", "/v1/devices", 405, "method-not-allowed"),
         ("GET", "/v1/devices", 401, "unauthenticated"),
         ("GET", "/%00", 404, "not-found"),
-        ("GET", "/v1/devices/%ff%fe", 404, "not-found"),
+        ("GET", "/v1/nowhere/%ff%fe", 404, "not-found"),
     ],
 )
 async def test_the_frame_answers_with_problems_too(

@@ -106,7 +106,7 @@ async def test_a_first_sync_in_small_pages_gets_past_the_floor(
     author = await RawPhone.enrol(client, world.tokens["bob"])
     notes = [
         author.change(
-            new_id(), "note", 0, set={"parent": world.households["G1"], "text": "x" * 1_900}
+            new_id(), "note", 0, set={"parent": world.dwellings["G1"], "text": "x" * 1_900}
         )
         for _ in range(20)
     ]
