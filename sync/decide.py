@@ -63,7 +63,7 @@ def decide(sheet: Sheet, deed: Deed) -> Verdict:
 
 def _about_unknown(sheet: Sheet, deed: Deed) -> Verdict:
     mutation = deed.mutation
-    if mutation.act == ERASE:
+    if mutation.act == ERASE and mutation.kind not in KEPT_FACTS:
         return _erase_unknown(sheet, deed)
     kind = KINDS[mutation.kind]
     named = parent_of(sheet, kind, deed)

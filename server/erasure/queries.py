@@ -7,7 +7,7 @@ from sqlalchemy import Connection, bindparam, func, select, update
 
 from server.areas.scope import Scope, within
 from server.db.bulk import among, insert_new
-from server.db.tables import Conflict, Erasure, HeldRow, MutationRow, RecordRow
+from server.db.tables import Account, Conflict, Erasure, HeldRow, MutationRow, RecordRow
 
 WITHOUT_EFFECT = ("held", "quarantined", "invalid")
 CHUNK_ROWS = 1_000
@@ -15,6 +15,7 @@ DbRow = Any
 _record = RecordRow.__table__.c
 _mutation = MutationRow.__table__.c
 _conflict = Conflict.__table__.c
+_account = Account.__table__.c
 _held = HeldRow.__table__.c
 _erasure = Erasure.__table__.c
 _STANDING = (_record.id, _record.kind, _record.bucket, _record.rev)
@@ -106,6 +107,12 @@ def forget_choices(db: Connection, record_ids: Sequence[str]) -> None:
 def note_erased(db: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Remember records as erased; the first time counts."""
     insert_new(db, Erasure.__table__, rows, ("record_id",))
+
+
+def account_with(db: Connection, login: str) -> DbRow | None:
+    """`(id, role)` of the account with a login, or None."""
+    statement = select(_account.id, _account.role).where(_account.login == login)
+    return db.execute(statement).one_or_none()
 
 
 def erasures(db: Connection, *, limit: int, after: str) -> Sequence[DbRow]:

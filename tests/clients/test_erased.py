@@ -47,13 +47,13 @@ def erase(town: Town, record: str) -> None:
 
 def test_a_phone_holds_no_byte_of_them_after_its_next_contact(town: Town, phone, tmp_path):
     home = phone.create(
-        "household", {"dwelling": town.world.dwellings["G1"], "door": f"{CANARY}-door"}
+        "household", set={"dwelling": town.world.dwellings["G1"], "door": f"{CANARY}-door"}
     )
-    phone.create("resident", {"household": home, "name": f"{CANARY}-name"})
-    phone.create("visit", {"household": home, "outcome": "done", "text": f"{CANARY}-visit"})
+    phone.create("resident", set={"household": home, "name": f"{CANARY}-name"})
+    phone.create("visit", set={"household": home, "outcome": "done", "text": f"{CANARY}-visit"})
     assert phone.sync().up_to_date
-    phone.edit(home, {"door": f"{CANARY}-later"})
-    phone.create("note", {"parent": home, "text": f"{CANARY}-note"})
+    phone.edit(home, set={"door": f"{CANARY}-later"})
+    phone.create("note", set={"parent": home, "text": f"{CANARY}-note"})
     assert CANARY.encode() in whole(tmp_path)
     erase(town, home)
     assert phone.sync().up_to_date

@@ -1,6 +1,7 @@
 """Erased people are gone: from every table, from the file, from phones, and they stay gone."""
 
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,12 @@ import httpx
 import pytest
 from sqlalchemy import Connection, text
 
-from server.clock import new_id
+from server.clock import new_id, now_ms
 from server.db.address import sqlite_path
 from server.db.store import Store
 from server.db.tables import METADATA
+from server.erasure.again import erase_again, listed_lines, read_line
+from server.replication.consoles import Console
 from server.replication.refold import refold
 from server.replication.reproject import compare
 from tests.server.desk import Desk, told
@@ -314,3 +317,44 @@ async def test_the_embedded_file_holds_no_byte_of_them(
     await erased(Desk(client, world), home)
     for each in files:
         assert not each.exists() or CANARY.encode() not in each.read_bytes()
+
+
+async def test_what_a_backup_brought_back_is_erased_again_known_or_not(
+    client: httpx.AsyncClient, store: Store, world: World, home: Household
+) -> None:
+    unknown, grid = new_id(), world.grids["G1"]
+    lines = [
+        f"{home.id}\thousehold\t{grid}\tlaw",
+        f"{home.visit}\tvisit\t{grid}\tlaw",
+        f"{new_id()}\tvisit\t{grid}\tlaw",
+        f"{unknown}\thousehold\t{grid}\tperson_asked",
+    ]
+    listed = [each for each in map(read_line, lines) if each is not None]
+    assert len(listed) == 4
+    console = Console(account=world.accounts["dispatcher"], role="dispatcher")
+    work = partial(erase_again, console=console, listed=listed, now_ms=now_ms())
+    assert await store.write(work) == 2
+    assert await store.write(work) == 0
+    assert await canaries(store) == set()
+    other = await RawPhone.enrol(client, world.tokens["bob"])
+    again = Household(other, world)
+    again.id = unknown
+    reply = await other.sync(again.mutations()[:3])
+    assert [(each["outcome"], each["code"]) for each in reply["outcomes"]] == [
+        ("recorded", "erased")
+    ] * 3
+    assert await canaries(store) == set()
+    written = await store.read(lambda db: list(listed_lines(db)))
+    assert {home.id, home.resident, home.note, home.visit, unknown} == {
+        line.split("\t")[0] for line in written
+    }
+    assert all(read_line(line) is not None for line in written)
+    assert await differences(store) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["", "x\thousehold\t\tlaw", f"{new_id()}\tgrid\t\tlaw", f"{new_id()}\tnote\t\tshe asked"],
+)
+def test_a_line_that_is_none_of_the_list_is_told_apart(line: str) -> None:
+    assert read_line(line) is None

@@ -190,6 +190,8 @@ def test_what_is_not_known_here_is_a_tombstone_from_the_start(log: Log) -> None:
     verdict = log.say(name(40), "resident", act="erase", args=REASON | {"grid": GRID})
     assert (verdict.outcome, verdict.rev) == (Outcome.APPLIED, 1)
     assert log.records[name(40)].bucket == f"grid:{GRID}"
+    visit = log.say(name(42), "visit", act="erase", args=REASON)
+    assert (visit.outcome, visit.code) == (Outcome.HELD, Code.UNKNOWN_RECORD)
     log.say(name(41), "resident", act="erase", args=REASON | {"grid": name(99)})
     assert log.records[name(41)].bucket == "user:0"
     again = log.say(name(40), "resident", set={"household": HOUSEHOLD, "name": "secret"})
