@@ -27,7 +27,7 @@ from server.db.postgres_store import UnsafeStore
 from server.db.store import StoreBusy
 from server.devices.listing import device_lines
 from server.devices.rules import wanted_of
-from server.erasure.command import erasures_app
+from server.erasures import erasures_app
 from server.identity import queries as accounts
 from server.identity.principal import Role
 from server.migrations import is_current
@@ -173,6 +173,9 @@ def maintain(
         int | None, typer.Option(min=1, max=3_650, help="keep for so long what left a bucket")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="count, change nothing")] = False,
+    rewrite: Annotated[
+        bool, typer.Option("--rewrite", help="write tables anew; locks them meanwhile")
+    ] = False,
 ) -> None:
     """Drop what no phone needs any more, in small steps beside a running server; once a day.
 
@@ -180,7 +183,9 @@ def maintain(
     """
     settings = Settings()
     wanted = upkeep.Wanted(
-        tombstone_days=tombstone_days or settings.tombstone_days, dry_run=dry_run
+        tombstone_days=tombstone_days or settings.tombstone_days,
+        dry_run=dry_run,
+        rewrite=rewrite,
     )
     run_in_store(database, is_current)
     for line in asyncio.run(upkeep.maintain(database, settings, wanted)):

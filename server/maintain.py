@@ -13,10 +13,14 @@ DAY_MS = 86_400_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What is to be done; with `dry_run` it is only counted."""
+    """What is to be done; with `dry_run` it is only counted.
+
+    `rewrite` writes the tables anew, so that no byte of what was erased is left in their files.
+    """
 
     tombstone_days: int
     dry_run: bool
+    rewrite: bool = False
 
 
 async def maintain(url: str, settings: Settings, wanted: Wanted) -> list[str]:
@@ -33,7 +37,7 @@ async def maintain(url: str, settings: Settings, wanted: Wanted) -> list[str]:
             )
         )
         if not wanted.dry_run:
-            await store.scrub(whole=True)
+            await store.scrub(whole=wanted.rewrite)
     finally:
         await store.close()
     return [

@@ -108,6 +108,11 @@ class Postgres:
         written = (self._watched.folder / "data" / "postmaster.pid").read_text()
         return int(written.split("\n", 1)[0])
 
+    @property
+    def data(self) -> Path:
+        """The folder of the cluster's files."""
+        return self._watched.folder / "data"
+
     def start(self) -> "Postgres":
         """Make the cluster if it is new, start the server and wait until it answers."""
         data = self._watched.folder / "data"

@@ -25,6 +25,18 @@ from server.db.transaction import LostRace, Store, StoreBusy, T, Work, touched_b
 
 STATEMENT_MS: Final = 5_000
 VACUUM_MS: Final = 3_600_000
+_WITH_PEOPLE: Final = (
+    "mutation",
+    "record",
+    "household",
+    "resident",
+    "visit",
+    "note",
+    "claim",
+    "conflict",
+    "held",
+    "snapshot",
+)
 LOCK_MS: Final = 2_000
 IDLE_IN_TRANSACTION_MS: Final = 10_000
 POOL_WAIT_S: Final = 5.0  # whoever was admitted gets on; the crowd waits outside (admission)
@@ -81,15 +93,16 @@ class PostgresStore(Store):
 
     @override
     async def scrub(self, *, whole: bool = False) -> None:
-        """Take dead rows out of the tables, if `whole`; their pages are rewritten without them.
+        """Write the tables that hold people anew, if `whole`; they are locked meanwhile.
 
-        Write-ahead log that was written before stays until the server recycles it.
+        A plain vacuum frees the bytes of dead rows and leaves them where they are. Write-ahead
+        log that was written before stays until the server recycles it.
         """
         if not whole:
             return
         db = await self._connected(self._questions)
         try:
-            await _run(db, _vacuum, None)
+            await _run(db, _rewrite, None)
         finally:
             await _given_back(db)
 
@@ -146,10 +159,12 @@ class PostgresStore(Store):
         self._checked = True
 
 
-def _vacuum(db: Connection) -> None:
+def _rewrite(db: Connection) -> None:
+    """Write the tables anew without what is dead, and the statistics made from them."""
     db.exec_driver_sql(f"SET statement_timeout = {VACUUM_MS}")
     try:
-        db.exec_driver_sql("VACUUM (INDEX_CLEANUP ON)")
+        db.exec_driver_sql(f"VACUUM (FULL, ANALYZE) {', '.join(_WITH_PEOPLE)}")
+        db.exec_driver_sql("VACUUM (FULL) pg_statistic")
     finally:
         db.exec_driver_sql(f"SET statement_timeout = {STATEMENT_MS}")
 

@@ -63,9 +63,12 @@ class SqliteStore(Store):
 
     @override
     async def scrub(self, *, whole: bool = False) -> None:
-        """Fold the log into the file and empty it; a reader that takes long delays that."""
-        del whole
-        await asyncio.wrap_future(self._writing.submit(_fold_log, self._writer))
+        """Fold the log into the file and empty it; a reader that takes long delays that.
+
+        With `whole` the file is written anew first: one that is older than the overwriting of
+        freed bytes may hold some.
+        """
+        await asyncio.wrap_future(self._writing.submit(_fold_log, self._writer, whole=whole))
 
     @override
     async def _write_once(
@@ -171,9 +174,11 @@ def _write(engine: Engine, work: Work[T]) -> tuple[T, frozenset[str]]:
         raise StoreBusy("pool") from error
 
 
-def _fold_log(engine: Engine) -> None:
+def _fold_log(engine: Engine, *, whole: bool) -> None:
     raw = engine.raw_connection()
     try:
+        if whole:
+            raw.cursor().execute("VACUUM")
         raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     finally:
         raw.close()

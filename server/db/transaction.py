@@ -100,7 +100,7 @@ class Store(ABC):
         """Overwrite what deleted and replaced rows left behind, as far as the database can.
 
         SQLite folds its log into the file, where freed bytes are overwritten. PostgreSQL does
-        nothing by itself until `whole` asks for a vacuum, which may take minutes.
+        nothing until `whole` asks it to write its tables anew, which locks them for a while.
         """
 
     @abstractmethod

@@ -13,6 +13,7 @@ ROOMS = {
         "app",
         "cli",
         "doctor",
+        "erasures",
         "health",
         "maintain",
         "openapi",

@@ -347,3 +347,28 @@ def test_serving_refuses_an_unsafe_postgresql(postgres_url: str) -> None:
 def test_serving_refuses_several_workers_on_the_embedded_store(sqlite_url: str) -> None:
     result = run("serve", "--workers", "2", database=sqlite_url, code=1)
     assert "PostgreSQL" in result.output
+
+
+def test_the_list_of_what_was_erased_is_written_taken_back_and_checked(
+    database_url: str, tmp_path: Path
+) -> None:
+    async def build() -> None:
+        store = open_store(database_url, allow_unsafe=True)
+        await store.write(build_people)
+        await store.close()
+
+    asyncio.run(build())
+    record = "01930000-0000-7000-8000-000000000001"
+    line = f"{record}\thousehold\t\tperson_asked"
+    listed = tmp_path / "erasures.tsv"
+    listed.write_text(f"{line}\n", encoding="utf-8")
+    apply = ["erasures", "apply", str(listed), "--login", "dispatcher"]
+    assert "1 listed, 1 erased again" in run(*apply, database=database_url).output
+    assert "1 listed, 0 erased again" in run(*apply, database=database_url).output
+    assert line in run("erasures", "list", database=database_url).output
+    run("maintain", "--rewrite", database=database_url)
+    run(*apply[:-1], "nobody", database=database_url, code=1)
+    listed.write_text(f"{line}\nsomebody\n", encoding="utf-8")
+    assert "line 2" in run(*apply, database=database_url, code=1).output
+    listed.write_bytes(b"\xff")
+    run(*apply, database=database_url, code=1)

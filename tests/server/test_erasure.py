@@ -1,5 +1,6 @@
 """Erased people are gone: from every table, from the file, from phones, and they stay gone."""
 
+import asyncio
 import re
 from functools import partial
 from pathlib import Path
@@ -9,17 +10,20 @@ import httpx
 import pytest
 from sqlalchemy import Connection, text
 
+from server.app import create_app
 from server.clock import new_id, now_ms
 from server.db.address import sqlite_path
-from server.db.store import Store
+from server.db.store import Store, open_store
 from server.db.tables import METADATA
 from server.erasure.again import erase_again, listed_lines, read_line
 from server.replication.consoles import Console
 from server.replication.refold import refold
 from server.replication.reproject import compare
+from server.settings import Settings
+from tests import services
 from tests.server.desk import Desk, told
 from tests.server.phones import RawPhone, held, outcomes
-from tests.world import World
+from tests.world import World, build_world
 
 pytestmark = [pytest.mark.anyio, pytest.mark.db]
 ASKED = {"reason": "person_asked"}
@@ -303,6 +307,44 @@ async def test_a_phone_cannot_erase(home: Household) -> None:
     assert [(each["outcome"], each["code"]) for each in reply["outcomes"]] == [
         ("invalid", "not-allowed")
     ]
+
+
+async def test_the_files_of_postgresql_hold_no_byte_of_them_after_maintenance(
+    postgres: services.Postgres, postgres_url: str
+) -> None:
+    store = open_store(postgres_url, allow_unsafe=True)
+    try:
+        await search_files(postgres, postgres_url, store)
+    finally:
+        await store.close()
+
+
+async def search_files(postgres: services.Postgres, url: str, store: Store) -> None:
+    world = await build_world(store)
+    app = create_app(Settings(), store=store)
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        phone = await RawPhone.enrol(client, world.tokens["ann"])
+        made = Household(phone, world)
+        await phone.sync(made.mutations())
+        name = url.split("?", maxsplit=1)[0].rsplit("/", maxsplit=1)[1]
+        await asyncio.to_thread(postgres.execute, "CHECKPOINT")
+        oid = await asyncio.to_thread(database_oid, postgres, name)
+        files = Path(postgres.data, "base", oid)
+        assert holds_canary(files)
+        await erased(Desk(client, world), made)
+        await store.scrub(whole=True)
+        await asyncio.to_thread(postgres.execute, "CHECKPOINT")
+        assert not holds_canary(files)
+
+
+def database_oid(postgres: services.Postgres, name: str) -> str:
+    ((oid,),) = postgres.execute(f"SELECT oid FROM pg_database WHERE datname = '{name}'")  # noqa: S608 - a name of ours
+    return str(oid)
+
+
+def holds_canary(folder: Path) -> bool:
+    return any(CANARY.encode() in each.read_bytes() for each in folder.iterdir())
 
 
 async def test_the_embedded_file_holds_no_byte_of_them(

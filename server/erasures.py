@@ -48,7 +48,7 @@ def apply_erasures(
         done += run_in_store(
             database, partial(again.erase_again, console=console, listed=chunk, now_ms=now_ms())
         )
-    typer.echo(f"{len(listed)} listed, {done} erased again; run: jingwei maintain")
+    typer.echo(f"{len(listed)} listed, {done} erased again; run: jingwei maintain --rewrite")
 
 
 def _read(file: Path) -> list[again.Listed]:
