@@ -354,7 +354,7 @@ def put_away(cast: Cast) -> None:
 
 
 def erased(cast: Cast) -> None:
-    """What is said of an erased household changes nothing; a fact about it stands without it."""
+    """What is said of an erased household changes nothing and is not kept."""
     anna, office, say = cast.anna, cast.office, cast.say
     gone = {"act": "erase", "args": {"reason": "person_asked"}}
     say("The people there asked for it.", office, HOUSEHOLD, "household", base=1, **gone)
