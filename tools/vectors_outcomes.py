@@ -353,6 +353,14 @@ def put_away(cast: Cast) -> None:
     say("Brought back, it shows what she said.", office, HOUSEHOLD, "household", base=3, **back)
 
 
+def erased(cast: Cast) -> None:
+    """What is said of an erased household changes nothing and is not kept."""
+    anna, office, say = cast.anna, cast.office, cast.say
+    gone = {"act": "erase", "args": {"reason": "person_asked"}}
+    say("The people there asked for it.", office, HOUSEHOLD, "household", base=1, **gone)
+    say("She had not heard of it.", anna, HOUSEHOLD, "household", base=1, set={"door": "7"})
+
+
 STORIES: tuple[Callable[[Cast], None], ...] = (
     invalid_things,
     held_things,
@@ -362,6 +370,7 @@ STORIES: tuple[Callable[[Cast], None], ...] = (
     identity,
     groups,
     put_away,
+    erased,
 )
 
 

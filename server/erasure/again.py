@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from server.db.tables.replication import REASONS
 from server.erasure import queries
 from server.erasure.forgetting import forget
 from server.replication.consoles import Console
@@ -17,7 +16,7 @@ from server.replication.dependants import ids_below
 from server.replication.queries import erased_among
 from server.replication.submit import Draft, require_done, submit
 from sync.fields import is_id
-from sync.lifecycle import ERASE, acts_of
+from sync.lifecycle import ERASE, REASONS, acts_of
 from sync.state import KEPT_FACTS
 
 CHUNK_ROWS = 500
