@@ -1,118 +1,30 @@
 """Erased people are gone: from every table, from the file, from phones, and they stay gone."""
 
-import asyncio
-import re
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from sqlalchemy import Connection, text
 
-from server.app import create_app
 from server.clock import new_id, now_ms
-from server.db.address import sqlite_path
-from server.db.store import Store, open_store
-from server.db.tables import METADATA
+from server.db.store import Store
 from server.erasure.again import erase_again, listed_lines, read_line
 from server.replication.consoles import Console
-from server.replication.refold import refold
-from server.replication.reproject import compare
-from server.settings import Settings
-from tests import services
+from tests.server.canaries import (
+    ASKED,
+    CANARY,
+    Household,
+    canaries,
+    differences,
+    erased,
+    everything,
+)
 from tests.server.desk import Desk, told
 from tests.server.phones import RawPhone, held, outcomes
-from tests.world import World, build_world
+from tests.world import World
 
 pytestmark = [pytest.mark.anyio, pytest.mark.db]
-ASKED = {"reason": "person_asked"}
-CANARY = "canary-"
-
-
-def everything(db: Connection) -> str:
-    """Every column of every row of every table, bytes as text."""
-    found = []
-    for table in METADATA.sorted_tables:
-        rows = db.execute(text(f"SELECT * FROM {table.name}")).all()  # noqa: S608 - a name of ours
-        for row in rows:
-            found += [
-                bytes(each).decode(errors="replace")
-                if isinstance(each, (bytes, memoryview))
-                else str(each)
-                for each in row
-            ]
-    return "\n".join(found)
-
-
-async def canaries(store: Store) -> set[str]:
-    """The canaries that are anywhere in the tables."""
-    whole = await store.read(everything)
-    return set(re.findall(f"{CANARY}([a-z]+)", whole))
-
-
-async def differences(store: Store) -> list[Any]:
-    def found(db: Connection) -> list[Any]:
-        return [*compare(db), *refold(db)]
-
-    return await store.read(found)
-
-
-class Household:
-    """A household with a canary in every field that can say something of people."""
-
-    def __init__(self, phone: RawPhone, world: World) -> None:
-        self.phone, self.world = phone, world
-        self.id, self.resident = new_id(), new_id()
-        self.visit, self.note, self.waiting = new_id(), new_id(), new_id()
-
-    def mutations(self) -> list[dict[str, Any]]:
-        phone = self.phone
-        return [
-            phone.change(
-                self.id,
-                "household",
-                0,
-                set={
-                    "dwelling": self.world.dwellings["G1"],
-                    "door": f"{CANARY}door",
-                    "contact_phone": f"{CANARY}contact",
-                },
-                add={"languages": [f"{CANARY}lang"]},
-            ),
-            phone.change(
-                self.resident,
-                "resident",
-                0,
-                set={
-                    "household": self.id,
-                    "name": f"{CANARY}name",
-                    "phone": f"{CANARY}phone",
-                    "status": "active",
-                },
-            ),
-            phone.change(
-                self.visit,
-                "visit",
-                0,
-                set={"household": self.id, "outcome": "done", "text": f"{CANARY}visit"},
-            ),
-            phone.change(
-                self.note, "note", 0, set={"parent": self.resident, "text": f"{CANARY}note"}
-            ),
-            phone.change(self.id, "household", 1, set={"contact_phone": f"{CANARY}past"}),
-            phone.change(self.id, "household", 9, set={"door": f"{CANARY}held"}),
-            phone.change(
-                self.resident, "resident", 1, set={"name": 7, "phone": f"{CANARY}bad"}
-            ),
-            phone.change(
-                self.waiting,
-                "note",
-                5,
-                set={"parent": self.resident, "text": f"{CANARY}waiting"},
-            ),
-            phone.change(self.note, "note", 0, clock=f"{CANARY}unread", set={}),
-        ]
 
 
 @pytest.fixture
@@ -132,19 +44,6 @@ async def home(client: httpx.AsyncClient, world: World, phone: RawPhone) -> Hous
     )
     assert outcomes(reply) == {1: "conflict"}
     return made
-
-
-async def rev_of(desk: Desk, household: str) -> int:
-    answer = await desk.get(f"/v1/households/{household}", "dispatcher")
-    assert answer.status_code == 200
-    return int(answer.json()["rev"])
-
-
-async def erased(desk: Desk, home: Household, **more: Any) -> dict[str, Any]:
-    rev = await rev_of(desk, home.id)
-    path = f"/v1/records/{home.id}/erase"
-    body: dict[str, Any] = await desk.done(path, "dispatcher", ASKED | more, rev=rev)
-    return body
 
 
 async def test_no_table_says_anything_of_erased_people_and_ids_stay(
@@ -307,58 +206,6 @@ async def test_a_phone_cannot_erase(home: Household) -> None:
     assert [(each["outcome"], each["code"]) for each in reply["outcomes"]] == [
         ("invalid", "not-allowed")
     ]
-
-
-async def test_the_files_of_postgresql_hold_no_byte_of_them_after_maintenance(
-    postgres: services.Postgres, postgres_url: str
-) -> None:
-    store = open_store(postgres_url, allow_unsafe=True)
-    try:
-        await search_files(postgres, postgres_url, store)
-    finally:
-        await store.close()
-
-
-async def search_files(postgres: services.Postgres, url: str, store: Store) -> None:
-    world = await build_world(store)
-    app = create_app(Settings(), store=store)
-    transport = httpx.ASGITransport(app=app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
-        phone = await RawPhone.enrol(client, world.tokens["ann"])
-        made = Household(phone, world)
-        await phone.sync(made.mutations())
-        name = url.split("?", maxsplit=1)[0].rsplit("/", maxsplit=1)[1]
-        await asyncio.to_thread(postgres.execute, "CHECKPOINT")
-        oid = await asyncio.to_thread(database_oid, postgres, name)
-        files = Path(postgres.data, "base", oid)
-        assert holds_canary(files)
-        await erased(Desk(client, world), made)
-        await store.scrub(whole=True)
-        await asyncio.to_thread(postgres.execute, "CHECKPOINT")
-        assert not holds_canary(files)
-
-
-def database_oid(postgres: services.Postgres, name: str) -> str:
-    ((oid,),) = postgres.execute(f"SELECT oid FROM pg_database WHERE datname = '{name}'")  # noqa: S608 - a name of ours
-    return str(oid)
-
-
-def holds_canary(folder: Path) -> bool:
-    return any(CANARY.encode() in each.read_bytes() for each in folder.iterdir())
-
-
-async def test_the_embedded_file_holds_no_byte_of_them(
-    request: pytest.FixtureRequest, client: httpx.AsyncClient, world: World, home: Household
-) -> None:
-    store: Store = request.getfixturevalue("store")
-    if store.dialect != "sqlite":
-        return
-    path = sqlite_path(store.url)
-    files = [path, Path(f"{path}-wal")]
-    assert any(CANARY.encode() in each.read_bytes() for each in files if each.exists())
-    await erased(Desk(client, world), home)
-    for each in files:
-        assert not each.exists() or CANARY.encode() not in each.read_bytes()
 
 
 async def test_what_a_backup_brought_back_is_erased_again_known_or_not(
