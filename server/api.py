@@ -17,6 +17,7 @@ from server.devices.endpoints import router as devices
 from server.erasure.endpoints import router as erasure
 from server.grids.endpoints import router as grids
 from server.health import router as health
+from server.history.endpoints import router as history
 from server.households.endpoints import router as households
 from server.identity.endpoints import router as identity
 from server.inbox.actor_endpoints import router as actors
@@ -48,6 +49,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     casework,
     casework_steps,
     conflicts,
+    history,
     inbox,
     actors,
     layers,

@@ -28,6 +28,7 @@ from server.db.store import StoreBusy
 from server.devices.listing import device_lines
 from server.devices.rules import wanted_of
 from server.erasures import erasures_app
+from server.explaining import explain
 from server.identity import queries as accounts
 from server.identity.principal import Role
 from server.migrations import is_current
@@ -66,6 +67,7 @@ app.add_typer(token_app, name="token")
 media_app = typer.Typer(no_args_is_help=True, help="Look after stored photos and recordings.")
 app.add_typer(media_app, name="media")
 app.add_typer(erasures_app, name="erasures")
+app.command("explain")(explain)
 
 
 def _show_version(wanted: bool) -> None:  # noqa: FBT001 - typer's way of callbacks

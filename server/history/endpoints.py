@@ -1,0 +1,54 @@
+"""What happened to one record."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from sqlalchemy import Connection
+
+from server.archive.queries import record_in
+from server.areas.queries import scope_of
+from server.deps import Now, StoreDep
+from server.history.reading import Line, history_lines
+from server.history.schemas import HistoryItem, HistoryParameters
+from server.inbox.access import InboxPrincipal, may_read_values
+from server.paging import Page, decode_cursor, paged
+from server.problems import Forbidden, InvalidParameter, NotFound, problems
+from server.recordids import PathId
+
+router = APIRouter(prefix="/v1/records", tags=["history"])
+
+
+@router.get("/{record_id}/history", responses=problems(Forbidden, NotFound, InvalidParameter))
+async def read_history(
+    *,
+    record_id: PathId,
+    parameters: Annotated[HistoryParameters, Query()],
+    principal: InboxPrincipal,
+    store: StoreDep,
+    now: Now,
+) -> Page[HistoryItem]:
+    """Tell who asked for what about a record, in the order in which it took effect.
+
+    Fields are named; what was said comes with `values`, and not for administrators.
+    """
+    if parameters.values and not may_read_values(principal):
+        raise Forbidden("An administrator reads no values.")
+    key = decode_cursor(parameters.cursor, int)
+
+    def read(db: Connection) -> list[Line]:
+        if record_in(db, scope_of(db, principal, now), record_id) is None:
+            raise NotFound
+        after = -1 if key is None else key[0]
+        return list(
+            history_lines(
+                db,
+                record_id,
+                after=after,
+                limit=parameters.limit + 1,
+                values=parameters.values,
+            )
+        )
+
+    found = await store.read(read)
+    page, following = paged(found, parameters.limit, lambda each: (each[0],))
+    return Page(items=[item for _, item in page], next=following)
