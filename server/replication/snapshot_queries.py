@@ -14,10 +14,10 @@ _KEPT = SNAPSHOT.c
 
 
 def bodies(db: Connection, bucket: str, *, limit: int) -> Sequence[bytes]:
-    """The bodies of a bucket, alike ones beside each other, at most `limit`."""
+    """The bodies of a bucket by id, so that what was made together packs together."""
     columns = RECORD.c
     statement = select(columns.body).where(columns.bucket == bucket)
-    return db.execute(statement.order_by(columns.kind, columns.id).limit(limit)).scalars().all()
+    return db.execute(statement.order_by(columns.id).limit(limit)).scalars().all()
 
 
 def newest(db: Connection, buckets: Sequence[str]) -> dict[str, tuple[int, int]]:

@@ -19,7 +19,7 @@ from clients.phone import Phone, SteppedClock, SyncReport
 from server.clock import now_ms
 from sync.exchange import WireOutcome
 
-SETTLE_S = 11.0
+SETTLE_S = 60.0
 IDLE_MAX = 5
 REST_S = 0.01
 

@@ -2,14 +2,15 @@
 
 A start then costs a third of a second instead of the seconds that the imports take. What runs
 in the fork is the command line itself. One JSON object a line on standard input asks for one
-server and gets its pid; when standard input closes, the servers are killed.
+server and gets its pid. When standard input closes, or this process ends in any other way, the
+kernel kills the servers.
 """
 
+import ctypes
 import json
 import os
 import signal
 import sys
-from contextlib import suppress
 from typing import Any
 
 import server.imports.command
@@ -18,6 +19,14 @@ from server.cli import main as jingwei
 from tests.faults.plants import plant
 
 LOADED = (server.imports.command, server.serve)
+PR_SET_PDEATHSIG = 1
+
+
+def die_with(parent: int) -> None:
+    """Let the kernel kill this process when `parent`, which made it, is gone."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it ended before the kernel had been asked
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def serve(wanted: dict[str, Any]) -> None:
@@ -36,10 +45,12 @@ def serve(wanted: dict[str, Any]) -> None:
 
 def start(wanted: dict[str, Any]) -> int:
     """Fork a server and return its pid."""
+    launcher = os.getpid()
     pid = os.fork()
     if pid == 0:
         code = 1
         try:
+            die_with(launcher)
             serve(wanted)
             code = 0
         except SystemExit as end:
@@ -54,13 +65,8 @@ def main() -> None:
     signal.signal(
         signal.SIGCHLD, signal.SIG_IGN
     )  # the kernel reaps; a pid that is gone is gone
-    started = []
     for line in sys.stdin:
-        started.append(start(json.loads(line)))
-        print(started[-1], flush=True)  # noqa: T201 - the answer
-    for pid in started:
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+        print(start(json.loads(line)), flush=True)  # noqa: T201 - the answer
 
 
 if __name__ == "__main__":

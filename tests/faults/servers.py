@@ -23,7 +23,7 @@ from tests import services
 from tests.style.sources import ROOT
 
 DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
-READY_S = 30.0
+READY_S = 60.0
 DATABASES = ("sqlite", "postgresql")
 
 
@@ -40,6 +40,11 @@ class Launcher:
             text=True,
         )
 
+    @property
+    def pid(self) -> int:
+        """The process that all servers are forks of."""
+        return self._process.pid
+
     def start(self, wanted: dict[str, Any]) -> int:
         """Start a server and return its pid."""
         with self._lock:
@@ -55,11 +60,12 @@ class Launcher:
 
 
 def is_alive(pid: int) -> bool:
+    """Say whether a process does anything; one that waits to be reaped does not."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
         return False
-    return True
+    return state not in {"Z", "X"}
 
 
 def wait_for(ready: Callable[[], bool], timeout_s: float = READY_S) -> bool:
@@ -163,7 +169,7 @@ class Cluster(services.Postgres):
         """Send a signal to the server and wait until it and all its children are gone."""
         pids = [self.postmaster, *children_of(self.postmaster)]
         os.kill(pids[0], number)
-        wait_for(lambda: not any(_runs(pid) for pid in pids))
+        wait_for(lambda: not any(is_alive(pid) for pid in pids))
         self.halt()
 
     def freeze(self, *, seconds: float) -> None:
@@ -190,15 +196,6 @@ def children_of(pid: int) -> list[int]:
     """The pids of a process' children."""
     listed = Path(f"/proc/{pid}/task/{pid}/children").read_text()
     return [int(each) for each in listed.split()]
-
-
-def _runs(pid: int) -> bool:
-    """Say whether a process does anything; one that waits to be reaped does not."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return False
-    return state not in {"Z", "X"}
 
 
 @contextmanager

@@ -36,9 +36,9 @@ READERS = 2
 HOLD_S = 0.02
 READER_REST_S = 0.005
 LAG_RATIO_MAX = 3.0
-LAG_GRACE_S = 0.1
+LAG_GRACE_S = 0.5
 GROWTH_MIB_MAX = 96
-QUIET_S = 15.0
+QUIET_S = 45.0
 _HOOK = (
     f"""CREATE FUNCTION trouble() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
     IF random() < 0.1 THEN PERFORM pg_sleep({HOLD_S} * random()); END IF;
