@@ -64,7 +64,7 @@ class Cast:
 
 
 def incident_of(cast: Cast) -> str:
-    """Return the incident that the latest call made."""
+    """Return the first incident that there is."""
     return next(each.id for each in cast.town.records.values() if each.kind == "incident")
 
 
