@@ -1,5 +1,6 @@
 """Erased people are gone: from every table, from the file, from phones, and they stay gone."""
 
+import json
 from functools import partial
 from typing import Any
 
@@ -11,6 +12,8 @@ from server.clock import new_id, now_ms
 from server.db.store import Store
 from server.erasure.again import erase_again, listed_lines, read_line
 from server.replication.consoles import Console
+from sync.canonical import canonical
+from sync.erasing import redacted_body
 from tests.server.canaries import (
     ASKED,
     CANARY,
@@ -157,6 +160,21 @@ async def test_replays_of_erased_work_still_answer_the_first_outcome(
         9: "invalid",
     }
     assert await canaries(store) == set()
+
+
+async def test_what_a_phone_keeps_of_erased_work_is_known_to_the_server_too(
+    client: httpx.AsyncClient, world: World, home: Household
+) -> None:
+    await erased(Desk(client, world), home)
+    home.phone.last_n = 0
+    kept = [json.loads(redacted_body(canonical(each))) for each in home.mutations()]
+    assert CANARY not in json.dumps(kept)
+    reply = await home.phone.sync(kept)
+    assert all(each["replayed"] for each in reply["outcomes"])
+    assert set(outcomes(reply).values()) == {"applied", "held", "invalid"}
+    other = {**kept[4], "set": {"door": "another"}}
+    reply = await home.phone.sync([other])
+    assert reply["outcomes"][0]["code"] == "reused-n"
 
 
 async def test_one_resident_is_erased_and_the_household_stays(
