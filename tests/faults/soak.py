@@ -116,7 +116,7 @@ def soak(report: Report, stage: Stage, cluster: Cluster | None, *, seconds: floa
                 time.sleep(seconds / 2)
                 ended = time.monotonic()
         wanted = set(times.acknowledged)
-        wait_for(lambda: all([each.is_done(wanted) for each in readers]), QUIET_S)
+        wait_for(lambda: all(each.is_done(wanted) for each in readers), QUIET_S)
     _count_missed(report, stage, times)
     if any(each.resets for each in readers):
         report.breach("reset", "a reader was sent back to the start")
