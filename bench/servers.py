@@ -21,7 +21,7 @@ from tests.services import Postgres
 UNLIMITED = {"JINGWEI_LIMIT_CALLER_REQUESTS": "1000000"}
 """A few phones send what thousands would: the quota of one caller is not what is measured."""
 DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
-READY_S = 30.0
+READY_S = 90.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,8 +14,11 @@ from tests.faults.stage import Stage, stage
 
 SEED = 7
 SMALL_DISK_MIB = 160
-LAZY_WRITER = {"wal_writer_delay": "10s", "wal_writer_flush_after": "0"}
-"""So that what COMMIT did not flush is still in memory when the server is killed."""
+OPTIONS = {
+    "wal_writer_delay": "10s",  # what COMMIT did not flush is still in memory at a kill
+    "wal_writer_flush_after": "0",
+    "deadlock_timeout": "100ms",  # a deadlock is found sooner, not more often
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,13 +38,13 @@ class Size:
 TIERS = {
     "smoke": Size(
         step_rounds=1,
-        random_kills=6,
+        random_kills=4,
         cuts=100,
         crashes=4,
         commits=2,
         rounds=1,
         races=6,
-        soak_s=10,
+        soak_s=4,
     ),
     "ci": Size(
         step_rounds=2,
@@ -76,7 +79,7 @@ class Machines:
     def cluster(self) -> Cluster:
         """Return the running cluster."""
         if self._cluster is None:
-            self._cluster = Cluster(**LAZY_WRITER)
+            self._cluster = Cluster(**OPTIONS)
             self._cluster.start()
         return self._cluster
 

@@ -38,7 +38,9 @@ READER_REST_S = 0.005
 LAG_RATIO_MAX = 3.0
 LAG_GRACE_S = 0.5
 GROWTH_MIB_MAX = 96
-QUIET_S = 45.0
+QUIET_S = 60.0
+IDLE_READS = 10
+"""A reader that was given nothing so often has been given everything it will ever get."""
 _HOOK = (
     f"""CREATE FUNCTION trouble() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
     IF random() < 0.1 THEN PERFORM pg_sleep({HOLD_S} * random()); END IF;
@@ -114,7 +116,7 @@ def soak(report: Report, stage: Stage, cluster: Cluster | None, *, seconds: floa
                 time.sleep(seconds / 2)
                 ended = time.monotonic()
         wanted = set(times.acknowledged)
-        wait_for(lambda: all(each.caught_up(wanted) for each in readers), QUIET_S)
+        wait_for(lambda: all(each.is_done(wanted) for each in readers), QUIET_S)
     _count_missed(report, stage, times)
     if any(each.resets for each in readers):
         report.breach("reset", "a reader was sent back to the start")
@@ -155,6 +157,7 @@ class _Reader:
         self._http = http
         self._seen = seen
         self.resets = 0
+        self.idle = 0
         self._phone = RawPhone(client=None, id=device.id, token=device.token)
 
     def read(self) -> None:
@@ -171,12 +174,13 @@ class _Reader:
             self.resets += page["reset"]
             for item in page["put"]:
                 self._seen.setdefault(item["record"], now)
+        self.idle = 0 if any(page["put"] for page in reply["buckets"]) else self.idle + 1
         time.sleep(READER_REST_S)
 
-    def caught_up(self, wanted: set[str]) -> bool:
-        """Read once more and say whether everything wanted has been seen."""
+    def is_done(self, wanted: set[str]) -> bool:
+        """Read once more and say whether everything wanted was seen, or no more will come."""
         self.read()
-        return wanted <= self._seen.keys()
+        return wanted <= self._seen.keys() or self.idle >= IDLE_READS
 
 
 def _count_missed(report: Report, stage: Stage, times: Times) -> None:

@@ -18,7 +18,7 @@ from tests.faults.servers import wait_for
 from tests.faults.stage import Stage
 from tests.server.phones import bearer
 
-PUSHES = 15
+PUSHES = 7
 SLOW_S = 2.0
 GRACE_S = SLOW_S / 2
 """Whoever waits for a slow Redis waits longer, whatever else the machine has to do.
