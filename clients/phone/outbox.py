@@ -14,6 +14,8 @@ from sync.replica import IDENTITY_CODES
 from sync.wire import decode_mutation, sealed
 
 ENVELOPE_BYTES = 40_000
+# The setting that stands while only a new identity can send what waits or was set aside.
+DOUBTFUL = "doubtful"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

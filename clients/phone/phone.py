@@ -9,7 +9,7 @@ import httpx
 
 from clients.phone import outbox
 from clients.phone.clock import Chance, PhoneClock, new_id, read
-from clients.phone.outbox import Work
+from clients.phone.outbox import DOUBTFUL, Work
 from clients.phone.report import SyncReport
 from clients.phone.rounds import APP_VERSION, Rounds
 from clients.phone.store import BucketRow, Store
@@ -77,7 +77,7 @@ class Phone:
             raise EnrolmentRefused(answer.problem if answer.status else "no-reply")
         with self._store.transaction():
             self._store.keep_setting("former", self.device)
-            for setting in ("lease", "blocked", "due", "pacing"):
+            for setting in ("lease", "blocked", "due", "pacing", DOUBTFUL):
                 self._store.keep_setting(setting, None)
             self._store.keep_setting("base_url", base_url)
             self._store.keep_setting("device", str(answer.value["id"]))

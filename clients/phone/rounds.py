@@ -7,6 +7,7 @@ import httpx
 from clients.phone.catchup import CatchUp, asks_to_compare, forgive, repair_step
 from clients.phone.clock import Chance, PhoneClock, read
 from clients.phone.outbox import (
+    DOUBTFUL,
     as_mutation,
     carry_over,
     is_between_identities,
@@ -54,8 +55,15 @@ class Rounds:
         """Go on until nothing waits and every bucket is complete, or until something fails."""
         blocked_s = self._timing.blocked_s()
         if blocked_s:
-            return SyncReport(failure=Failure(slug="waiting"), wait_s=blocked_s)
-        tally = Tally(unchecked={row.id for row in self._store.buckets()})
+            return SyncReport(
+                failure=Failure(slug="waiting"),
+                wait_s=blocked_s,
+                identity_doubtful=self._is_doubtful(),
+            )
+        tally = Tally(
+            unchecked={row.id for row in self._store.buckets()},
+            identity_doubtful=self._is_doubtful(),
+        )
         catch_up = CatchUp(self._store, self._line(tally), tally)
         for _ in range(ROUNDS_MAX):
             failure = self._caught_up(catch_up) or self._round(tally)
@@ -75,6 +83,14 @@ class Rounds:
             and all(row.complete for row in rows)
             and not any(self._differs(row) for row in rows)
         )
+
+    def _is_doubtful(self) -> bool:
+        return self._store.setting(DOUBTFUL) is not None
+
+    def _doubt(self, tally: Tally) -> None:
+        """Note that a new identity is needed, in the file too: the caller may not live on."""
+        tally.identity_doubtful = True
+        self._store.keep_setting(DOUBTFUL, 1)
 
     def _differs(self, row: BucketRow) -> bool:
         return digest_of_bodies(self._store.bodies(row.id)) != row.digest
@@ -124,7 +140,8 @@ class Rounds:
         reply = _reply_of(answer)
         if isinstance(reply, Failure):
             self._timing.failed(answer)
-            tally.identity_doubtful |= reply.slug == "stale-lease"
+            if reply.slug == "stale-lease":
+                self._doubt(tally)
             return reply
         with self._store.transaction():
             self._apply(reply, batch, listed, tally)
@@ -217,7 +234,8 @@ class Rounds:
         )
         self._store.settle(said.final, settled_ms=reply.server_time_ms)
         tally.outcomes |= {outcome.n: outcome for outcome in said.final}
-        tally.identity_doubtful |= said.identity_doubtful
+        if said.identity_doubtful:
+            self._doubt(tally)
         tally.renewed = known not in {None, reply.incarnation}
         carried = is_between_identities(self._store)
         if carried:
@@ -227,7 +245,8 @@ class Rounds:
             self._store.rewind()
             tally.unchecked |= {row.id for row in self._store.buckets()}
             first = next((row.n for row in self._store.waiting(limit=1)), 0)
-            tally.identity_doubtful |= first > reply.settled_through + 1
+            if first > reply.settled_through + 1:
+                self._doubt(tally)
             offer_former(self._store)
         tally.identity_doubtful |= must_offer_former(self._store)
         self._store.keep_setting("incarnation", reply.incarnation)

@@ -145,6 +145,37 @@ def test_a_new_identity_takes_the_outbox_along(city, ann):
     checks.check_acknowledged(city, ann)
 
 
+def test_a_doubted_identity_is_reported_after_every_restart_until_the_phone_enrols(
+    tmp_path, city
+):
+    def opened() -> Phone:
+        http = httpx.Client(transport=city.transport, base_url="http://model")
+        clock = SteppedClock(wall_ms=START_MS)
+        return Phone(tmp_path / "a", http, clock=clock, chance=random.Random(1))  # noqa: S311
+
+    phone = opened()
+    phone.enrol("", WORKERS[0])
+    phone.sync()
+    household = phone.records("household")[0].record
+    with sqlite3.connect(tmp_path / "copy") as copy_to:
+        phone._store._db.backup(copy_to)
+    phone.create("note", set={"parent": household, "text": "first"})
+    phone.sync()
+    phone.close()
+    with sqlite3.connect(tmp_path / "copy") as copy, sqlite3.connect(tmp_path / "a") as file:
+        copy.backup(file)
+    phone = opened()
+    phone.create("note", set={"parent": household, "text": "second"})
+    assert phone.sync().identity_doubtful
+    for _ in range(2):
+        phone.close()
+        phone = opened()
+        assert phone.sync().identity_doubtful
+    phone.enrol("", WORKERS[0])
+    assert not phone.sync().identity_doubtful
+    phone.close()
+
+
 def test_a_copied_phone_is_found_out_and_nothing_is_lost(tmp_path, city):
     def phone_on(name: str) -> Phone:
         http = httpx.Client(transport=city.transport, base_url="http://model")
