@@ -20,7 +20,7 @@ PROBLEM_SLUGS: Final[Mapping[str, str]] = MappingProxyType(
         "uq_area_code": "code-taken",
         "uq_area_lo": "code-taken",
         "uq_conflict_open": "contended",
-        "pk_mutation": "contended",
+        "uq_mutation_device_id_n": "contended",
     }
 )
 _SQLITE_UNIQUE: Final = "UNIQUE constraint failed: "

@@ -37,7 +37,7 @@ def writer(table: Any, *rows: dict[str, Any]) -> Callable[[Connection], Any]:
         (writer(Account, {**account(1, "x"), "role": "king"}), "ck_account_role"),
         (writer(Bucket, bucket("a", seq=-1)), "ck_bucket_seq"),
         (writer(Conflict, conflict(1), conflict(2)), "uq_conflict_open"),
-        (writer(MutationRow, mutation(1), mutation(1)), "pk_mutation"),
+        (writer(MutationRow, mutation(1), mutation(1)), "uq_mutation_device_id_n"),
         (writer(MutationRow, mutation(0)), "ck_mutation_n"),
         (writer(MutationRow, mutation(1, outcome="lost")), "ck_mutation_outcome"),
     ],
