@@ -159,7 +159,8 @@ def incident_with_history(
     ids = [incident_id, *(each.id for each in tasks)]
     timeline = [
         *_of_reports(db, reports),
-        *(_of_claim(each) for each in queries.claims_on(db, scope, ids)),
+        # The text of a decision is kept like a claim; the decision itself is told below.
+        *(_of_claim(each) for each in queries.claims_on(db, scope, ids) if each.act in _CLAIMS),
         *_of_decisions(queries.decisions_on(db, ids)),
     ]
     return IncidentWithHistory(
