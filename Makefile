@@ -64,6 +64,9 @@ migrate: .venv/.runtime ## Bring the database of JINGWEI_DATABASE_URL to the new
 clean: ## Remove the environment, caches and the demonstration's store
 	rm -rf .venv var dist mutants .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage htmlcov
 
+# A worker has a PostgreSQL of its own, so many of them would cost more memory than they save time.
+IN_PARALLEL := --numprocesses=logical --maxprocesses=4 --dist=loadgroup
+
 # --- pieces of `make test` ---------------------------------------------------------------------
 
 services:
@@ -78,7 +81,7 @@ types: .venv/.dev
 	$(BIN)/mypy $(wildcard $(SOURCES))
 
 coverage: .venv/.dev
-	$(BIN)/coverage run -m pytest $(ARGS)
+	$(BIN)/python -m pytest $(IN_PARALLEL) --cov --cov-report= $(ARGS)
 	$(BIN)/coverage report --include='sync/*,geo/*' --fail-under=100
 	$(BIN)/coverage report --include='server/*' --fail-under=95
 

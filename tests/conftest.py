@@ -52,6 +52,17 @@ settings.load_profile(
 os.environ.setdefault("JINGWEI_LIMIT_CALLER_REQUESTS", "1000000")
 
 _TEMPLATE = "jingwei_template"
+_STARTED_ONCE = ("demonstration", "machines")
+"""Fixtures that cost many seconds: all their tests go to one worker of a parallel run."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of a costly fixture together, for `--dist=loadgroup`."""
+    for item in items:
+        for name in _STARTED_ONCE:
+            if name in getattr(item, "fixturenames", ()):
+                item.add_marker(pytest.mark.xdist_group(name))
 
 
 @pytest.fixture(scope="session")
