@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from server.clock import now_ms
 from server.db.store import open_store
 from server.replication import snapshots
-from server.replication.upkeep import forget_exits
+from server.replication.upkeep import forget_exits, release_left_behind
 from server.settings import Settings
 
 DAY_MS = 86_400_000
@@ -31,6 +31,7 @@ async def maintain(url: str, settings: Settings, wanted: Wanted) -> list[str]:
         forgotten = await forget_exits(
             store, before_ms=now - wanted.tombstone_days * DAY_MS, dry_run=wanted.dry_run
         )
+        missed = await release_left_behind(store, now_ms=now, dry_run=wanted.dry_run)
         old = await store.write(
             lambda db: snapshots.forget_old(
                 db, before_ms=now - snapshots.KEPT_DAYS * DAY_MS, dry_run=wanted.dry_run
@@ -42,5 +43,6 @@ async def maintain(url: str, settings: Settings, wanted: Wanted) -> list[str]:
         await store.close()
     return [
         f"what left long ago: {forgotten.exits} forgotten in {forgotten.buckets} buckets",
+        f"work that waited for a record that is here: {missed} released",
         f"snapshots made long ago: {old} dropped",
     ]

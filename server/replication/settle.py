@@ -50,6 +50,19 @@ def release_waiting(db: Connection, rows: Iterable[DbRow], *, why: Why, now_ms: 
     _release_arrived(db, _release_rows(db, rows, why=why, now_ms=now_ms), now_ms)
 
 
+def release_missed(db: Connection, *, now_ms: int, dry_run: bool) -> int:
+    """Release up to `ARRIVED_MAX` that wait although their record exists; return their number.
+
+    Two transactions that do not see each other may leave such a row behind: one begins to wait
+    while the other makes the record. A row is tried once: what still stands in its way then is
+    written on it, and it no longer waits for that record.
+    """
+    rows = waiting_queries.arrived_rows(db, limit=ARRIVED_MAX)
+    if not dry_run:
+        release_waiting(db, rows, why=Why.ARRIVED, now_ms=now_ms)
+    return len(rows)
+
+
 def _release_arrived(db: Connection, arrived: frozenset[str], now_ms: int) -> None:
     rounds = 0
     while arrived and rounds < ROUNDS_MAX:

@@ -11,8 +11,11 @@ from sqlalchemy import Connection
 
 from server.db.store import Store
 from server.replication import queries, upkeep_queries
+from server.replication.settle import ARRIVED_MAX, release_missed
 
 BUCKETS_A_STEP = 50
+RELEASES_MAX = 100
+"""Transactions in which one run releases what missed its record; a later run goes on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,3 +60,19 @@ def _step(
         upkeep_queries.raise_floors(db, {row.bucket: row.seq for row in old})
     step = Forgotten(exits=sum(row.rows for row in old), buckets=len(old))
     return step, found[-1] if len(found) == BUCKETS_A_STEP else ""
+
+
+async def release_left_behind(store: Store, *, now_ms: int, dry_run: bool) -> int:
+    """Release what waits for a record that exists, and return how many mutations that were.
+
+    A dry run counts up to `settle.ARRIVED_MAX`, the most that one transaction takes.
+    """
+    if dry_run:
+        return await store.read(partial(release_missed, now_ms=now_ms, dry_run=True))
+    done = 0
+    for _ in range(RELEASES_MAX):
+        step = await store.write(partial(release_missed, now_ms=now_ms, dry_run=False))
+        done += step
+        if step < ARRIVED_MAX:
+            break
+    return done

@@ -27,6 +27,7 @@ from tests.server.desk import Desk, told
 from tests.server.phones import RawPhone, held, outcomes
 from tests.world import World
 
+_SOME_ID = "01900000-0000-7000-8000-000000000001"
 pytestmark = [pytest.mark.anyio, pytest.mark.db]
 
 
@@ -261,7 +262,7 @@ async def test_what_a_backup_brought_back_is_erased_again_known_or_not(
 
 @pytest.mark.parametrize(
     "line",
-    ["", "x\thousehold\t\tlaw", f"{new_id()}\tgrid\t\tlaw", f"{new_id()}\tnote\t\tshe asked"],
+    ["", "x\thousehold\t\tlaw", f"{_SOME_ID}\tgrid\t\tlaw", f"{_SOME_ID}\tnote\t\tshe asked"],
 )
 def test_a_line_that_is_none_of_the_list_is_told_apart(line: str) -> None:
     assert read_line(line) is None
