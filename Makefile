@@ -65,7 +65,7 @@ clean: ## Remove the environment, caches and the demonstration's store
 	rm -rf .venv var dist mutants .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage htmlcov
 
 # A worker has a PostgreSQL of its own, so many of them would cost more memory than they save time.
-IN_PARALLEL := --numprocesses=logical --maxprocesses=4 --dist=loadgroup
+IN_PARALLEL := --numprocesses=logical --maxprocesses=4
 
 # --- pieces of `make test` ---------------------------------------------------------------------
 

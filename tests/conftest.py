@@ -13,6 +13,9 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
+from typing_extensions import override
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling, Scheduling
 
 from server.db.store import Store, open_store
 from server.migrations import migrate
@@ -52,17 +55,21 @@ settings.load_profile(
 os.environ.setdefault("JINGWEI_LIMIT_CALLER_REQUESTS", "1000000")
 
 _TEMPLATE = "jingwei_template"
-_STARTED_ONCE = ("demonstration", "machines")
-"""Fixtures that cost many seconds: all their tests go to one worker of a parallel run."""
+_TOGETHER = ("tests/docs/test_commands.py", "tests/faults/")
+"""Tests that share a fixture of many seconds: one worker of a parallel run takes them all."""
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a costly fixture together, for `--dist=loadgroup`."""
-    for item in items:
-        for name in _STARTED_ONCE:
-            if name in getattr(item, "fixturenames", ()):
-                item.add_marker(pytest.mark.xdist_group(name))
+class _Sharing(LoadScopeScheduling):
+    """Every test goes to the next free worker, but for those that belong together."""
+
+    @override
+    def _split_scope(self, nodeid: str) -> str:
+        return next((each for each in _TOGETHER if nodeid.startswith(each)), nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling:
+    """Who takes which test when tests run in parallel."""
+    return _Sharing(config, log)
 
 
 @pytest.fixture(scope="session")
