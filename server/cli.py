@@ -17,7 +17,6 @@ import typer
 import uvicorn
 from sqlalchemy import Connection
 
-from server import doctor as checks
 from server import maintain as upkeep
 from server import serve as serving
 from server.app import VERSION, create_app
@@ -27,6 +26,7 @@ from server.db.postgres_store import UnsafeStore
 from server.db.store import StoreBusy
 from server.devices.listing import device_lines
 from server.devices.rules import wanted_of
+from server.doctor_command import doctor
 from server.erasures import erasures_app
 from server.explaining import explain
 from server.identity import queries as accounts
@@ -67,6 +67,7 @@ app.add_typer(token_app, name="token")
 media_app = typer.Typer(no_args_is_help=True, help="Look after stored photos and recordings.")
 app.add_typer(media_app, name="media")
 app.add_typer(erasures_app, name="erasures")
+app.command("doctor")(doctor)
 app.command("explain")(explain)
 
 
@@ -142,29 +143,6 @@ def openapi(
         sys.stdout.write(text)
     else:
         output.write_text(text, encoding="utf-8")
-
-
-@app.command()
-def doctor(
-    database: Database = "",
-    *,
-    reproject: Annotated[
-        bool, typer.Option("--reproject", help="compare every derived value with the truth")
-    ] = False,
-    refold: Annotated[
-        bool, typer.Option("--refold", help="compare every record with the mutation log")
-    ] = False,
-) -> None:
-    """Examine the store and say what is wrong; the exit code is 1 if anything is.
-
-    Example: `jingwei doctor --reproject --refold`
-    """
-    thorough = checks.Thorough(reproject=reproject, refold=refold)
-    found = asyncio.run(checks.examine(database, Settings(), thorough))
-    for each in found:
-        typer.echo(f"{'ok  ' if each.ok else 'BAD '} {each.name}: {each.detail}")
-    if not all(each.ok for each in found):
-        raise typer.Exit(1)
 
 
 @app.command()

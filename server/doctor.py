@@ -1,7 +1,8 @@
 """Examinations of a store: there, up to date, safe, intact, and true to its own records."""
 
 import asyncio
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
@@ -13,14 +14,16 @@ from server.db.store import Store, StoreBusy, open_store
 from server.identity.queries import overfull
 from server.migrations import is_current
 from server.notify import open_wakeups
+from server.replication.differences import Difference
+from server.replication.rebuild import JOB_MS, Rebuilt, Told, rebuild
 from server.replication.refold import refold
 from server.replication.reproject import compare
 from server.settings import Settings
 from sync.exchange import GRIDS_MAX
 
 SHOWN_MAX = 20
+LISTED_MAX = 1_000
 REDIS_WAIT_S = 2.0
-JOB_MS = 3_600_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,18 +94,30 @@ def holdings_finding(db: Connection, now_ms: int) -> Finding:
 
 def derived_finding(db: Connection) -> Finding:
     """Derive every body, digest and projection again and compare."""
-    found = list(compare(db))
-    shown = "; ".join(f"{each.kind} {each.record}: {each.what}" for each in found[:SHOWN_MAX])
-    detail = f"{len(found)} differences: {shown}" if found else "all follow from the truth"
-    return Finding(name="derived values", ok=not found, detail=detail)
+    return _comparison("derived values", compare(db), "all follow from the truth")
 
 
 def history_finding(db: Connection) -> Finding:
     """Fold the whole mutation log again and compare what it makes with what is stored."""
-    found = list(refold(db))
-    shown = "; ".join(f"{each.kind} {each.record}: {each.what}" for each in found[:SHOWN_MAX])
-    detail = f"{len(found)} differences: {shown}" if found else "all follow from the log"
-    return Finding(name="history", ok=not found, detail=detail)
+    return _comparison("history", refold(db), "all follow from the log")
+
+
+def _comparison(name: str, differences: Iterable[Difference], none: str) -> Finding:
+    found = list(differences)
+    return Finding(name=name, ok=not found, detail=_shown(found) if found else none)
+
+
+def _shown(found: list[Difference]) -> str:
+    shown = "; ".join(_line(each) for each in found[:SHOWN_MAX])
+    return f"{len(found)} differences: {shown}"
+
+
+def _line(found: Difference) -> str:
+    return f"{found.kind} {found.record}: {found.what}"
+
+
+def _silent(_: str) -> None:
+    """Tell nobody."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,18 +125,56 @@ class Thorough:
     """Examinations that read the whole store.
 
     `reproject` derives every body, digest and projection again from the records, `refold` every
-    record from the mutation log.
+    record from the mutation log. `rebuild` says what it would write to make them so, and with
+    `apply` does it. `told` hears lines about its progress.
     """
 
     reproject: bool = False
     refold: bool = False
+    rebuild: bool = False
+    apply: bool = False
+    told: Told = _silent
+
+
+async def rebuild_finding(store: Store, settings: Settings, thorough: Thorough) -> Finding:
+    """Rebuild what does not follow, or count it; phones that wait for a change are woken."""
+    wakeups = open_wakeups(settings.redis_url, deployment=settings.deployment)
+    await wakeups.start()
+    store.on_commit(wakeups.tell)
+    try:
+        done = await rebuild(
+            store,
+            apply=thorough.apply,
+            refold=thorough.refold,
+            told=thorough.told,
+            now_ms=now_ms(),
+        )
+        await wakeups.flush(REDIS_WAIT_S)
+    finally:
+        await wakeups.close()
+    for each in done.found[:LISTED_MAX]:
+        thorough.told(_line(each))
+    return Finding(
+        name="rebuild", ok=not done.left, detail=_rebuilt(done, applied=thorough.apply)
+    )
+
+
+def _rebuilt(done: Rebuilt, *, applied: bool) -> str:
+    if not done.found:
+        return "nothing to rebuild"
+    counted = Counter(f"{each.kind} {each.what}" for each in done.found)
+    counts = ", ".join(f"{number} {name}" for name, number in sorted(counted.items()))
+    if not applied:
+        return f"would rebuild {counts}"
+    left = f"; left {_shown(list(done.left))}" if done.left else ""
+    return f"rebuilt {counts}{left}"
 
 
 async def examine(url: str, settings: Settings, thorough: Thorough) -> list[Finding]:
     """Return all findings about the store at `url`, and about Redis if it is configured."""
     store = open_store(url, allow_unsafe=True)
     try:
-        found = await _store_findings(store, thorough)
+        found = await _store_findings(store, settings, thorough)
     except StoreBusy as busy:
         found = [Finding(name="database", ok=False, detail=f"not available ({busy.reason})")]
     except UnsafeStore as unsafe:
@@ -131,11 +184,15 @@ async def examine(url: str, settings: Settings, thorough: Thorough) -> list[Find
     return found + await _redis_findings(settings)
 
 
-async def _store_findings(store: Store, thorough: Thorough) -> list[Finding]:
+async def _store_findings(
+    store: Store, settings: Settings, thorough: Thorough
+) -> list[Finding]:
     schema = await store.read(schema_finding)
     found = [schema]
     if not schema.ok:
         return found
+    if thorough.rebuild:
+        found.append(await rebuild_finding(store, settings, thorough))
     found.append(await store.read(safety_finding))
     found += await store.read(file_findings, timeout_ms=JOB_MS)
     found.append(await store.read(lambda db: holdings_finding(db, now_ms())))

@@ -56,6 +56,12 @@ class Wakeups:
         """Do what `tell` does, for callers that await."""
         self.tell(buckets)
 
+    async def flush(self, timeout_s: float) -> None:
+        """Wait until everything told was sent, but no longer than `timeout_s` seconds.
+
+        For programs that end soon; a server has no need of it.
+        """
+
     async def wait(self, buckets: Iterable[str], timeout_s: float) -> bool:
         """Wait until one of `buckets` changes; False if `timeout_s` seconds went by without.
 
@@ -134,15 +140,24 @@ class RedisWakeups(Wakeups):
         except asyncio.QueueFull:
             self.lost += 1
 
+    @override
+    async def flush(self, timeout_s: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self._queue.join()
+
     async def _send(self) -> None:
         while True:
-            changed = await self._queue.get()
+            changed, taken = await self._queue.get(), 1
             while not self._queue.empty() and len(changed) < MESSAGE_BUCKETS_MAX:
                 changed |= self._queue.get_nowait()
+                taken += 1
             try:
                 await self._redis.publish(self._channel, "\n".join(sorted(changed)))
             except AWAY:
                 self.lost += 1
+            for _ in range(taken):
+                self._queue.task_done()
 
     async def _listen(self) -> None:
         backoff_s = BACKOFF_FIRST_S

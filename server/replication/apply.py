@@ -19,7 +19,7 @@ from server.replication.contests import Closer, Contested, save_contests
 from server.replication.declaring import declarations
 from server.replication.gather import Batch, Gathered, Stored, area_no_of, gather
 from server.replication.media_queries import media_declared
-from server.replication.projections import PROJECTIONS, project
+from server.replication.projections import PROJECTIONS, projection_row
 from server.replication.queries import BucketHead
 from server.replication.redacting import Spoken
 from server.replication.snapshots import drop_snapshots
@@ -29,7 +29,7 @@ from sync.codec import encode_place, encode_record
 from sync.known import Located
 from sync.outcome import Outcome
 from sync.push import Plan, Settled, plan_push
-from sync.state import is_archived, is_tombstone, state_of
+from sync.state import is_tombstone, state_of
 
 _PLANS_MAX = 4
 
@@ -236,22 +236,6 @@ def _records(
     return queries.records_replaced(known)
 
 
-def projection_row(change: feeds.Change, area_no: int, now_ms: int) -> dict[str, Any]:
-    """The row of the kind's table for one change, common columns included."""
-    record = change.record
-    grid = record.id if record.kind == "grid" else change.state.get("grid")
-    return {
-        "id": record.id,
-        "rev": record.rev,
-        "grid_id": grid,
-        "area_no": area_no,
-        "created_ms": now_ms,
-        "updated_ms": now_ms,
-        "archived": is_archived(record),
-        **project(record.kind, change.state),
-    }
-
-
 def _projections(
     db: Connection,
     changes: Iterable[feeds.Change],
@@ -265,8 +249,9 @@ def _projections(
         if is_tombstone(each.record):
             erased.setdefault(each.record.kind, []).append(each.record.id)
         elif each.visible:
-            row = projection_row(each, numbers[each.record.bucket], now_ms)
-            rows.setdefault(each.record.kind, []).append(row)
+            row = projection_row(each.record, each.state, area_no=numbers[each.record.bucket])
+            times = {"created_ms": now_ms, "updated_ms": now_ms}
+            rows.setdefault(each.record.kind, []).append(row | times)
     for kind, ids in erased.items():
         queries.drop_projections(db, PROJECTIONS[kind][0], ids)
     return [

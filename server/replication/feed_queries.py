@@ -3,17 +3,19 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, bindparam, null, select, type_coerce, union_all
+from sqlalchemy import (
+    Connection,
+    RowMapping,
+    Select,
+    bindparam,
+    null,
+    select,
+    type_coerce,
+    union_all,
+)
 
 from server.db.bulk import among
-from server.replication.queries import (
-    BUCKET,
-    BUCKET_EXIT,
-    RECORD,
-    BucketHead,
-    DbRow,
-    heads_by_id,
-)
+from server.replication.queries import BUCKET_EXIT, RECORD, DbRow
 
 # the feed
 
@@ -75,25 +77,25 @@ def bodies_in(
 
 def record_chunks(db: Connection, *, chunk_rows: int) -> Iterator[list[DbRow]]:
     """Every record, by id, in chunks of at most `chunk_rows`."""
-    columns = RECORD.c
+    yield from _chunks(db, select(*RECORD.c), chunk_rows)
+
+
+def record_places(db: Connection, *, chunk_rows: int) -> Iterator[list[DbRow]]:
+    """`(id, bucket, rev)` of every record, by id, in chunks of at most `chunk_rows`."""
+    yield from _chunks(db, select(RECORD.c.id, RECORD.c.bucket, RECORD.c.rev), chunk_rows)
+
+
+def _chunks(db: Connection, wanted: Select[Any], chunk_rows: int) -> Iterator[list[DbRow]]:
     after: str | None = None
     while True:
-        statement = select(*columns).order_by(columns.id).limit(chunk_rows)
+        statement = wanted.order_by(RECORD.c.id).limit(chunk_rows)
         if after is not None:
-            statement = statement.where(columns.id > after)
+            statement = statement.where(RECORD.c.id > after)
         rows = list(db.execute(statement).all())
         if not rows:
             return
         yield rows
         after = rows[-1].id
-
-
-def all_bucket_heads(db: Connection) -> list[BucketHead]:
-    """The heads of all buckets, by id."""
-    columns = BUCKET.c
-    return list(
-        heads_by_id(db.execute(select(*columns).order_by(columns.id)).mappings()).values()
-    )
 
 
 def projection_rows(

@@ -16,6 +16,11 @@ from sync.record import Record
 from sync.state import is_archived, is_tombstone
 
 
+def in_feed(record: Record) -> bool:
+    """Say whether the feed of its bucket holds a record: not what was put away or erased."""
+    return not is_archived(record) and not is_tombstone(record)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
     """One record before and after, with the bytes a phone will get."""
@@ -44,7 +49,7 @@ class Change:
     @property
     def is_there(self) -> bool:
         """Whether the feed of its bucket holds the record now."""
-        return not is_archived(self.record) and not is_tombstone(self.record)
+        return in_feed(self.record)
 
     @property
     def left_bucket(self) -> str:

@@ -13,6 +13,8 @@ import shapely
 
 from geo.boundary import decode_boundary
 from server.db import tables
+from sync.record import Record
+from sync.state import is_archived
 
 State = Mapping[str, Any]
 _E7 = 10**7
@@ -155,3 +157,18 @@ PROJECTIONS: Mapping[str, tuple[Any, Callable[[State], dict[str, Any]]]] = {
 def project(kind: str, state: State) -> dict[str, Any]:
     """The kind's own columns for a record in `state`; the common columns are the caller's."""
     return PROJECTIONS[kind][1](state)
+
+
+def projection_row(record: Record, state: State, *, area_no: int) -> dict[str, Any]:
+    """The typed row that follows from a record in `state`, all columns but its two times.
+
+    The write path and the comparison of the store with itself both take it from here.
+    """
+    return {
+        "id": record.id,
+        "rev": record.rev,
+        "grid_id": record.id if record.kind == "grid" else state.get("grid"),
+        "area_no": area_no,
+        "archived": is_archived(record),
+        **project(record.kind, state),
+    }

@@ -12,8 +12,8 @@ from typing import Any
 from sqlalchemy import Connection
 
 from server.replication import feed_queries, history_queries
+from server.replication.differences import Difference
 from server.replication.queries import DbRow
-from server.replication.reproject import Difference
 from sync.codec import decode_place, decode_record
 from sync.erasing import redacted_body
 from sync.errors import ProtocolError
@@ -63,7 +63,14 @@ def entry_of(row: DbRow) -> Entry | None:
     )
 
 
-def _history(db: Connection, damaged: list[Difference], told: Progress) -> Iterator[Entry]:
+def _silent(_: int) -> None:
+    """Tell nobody."""
+
+
+def history(
+    db: Connection, damaged: list[Difference], told: Progress = _silent
+) -> Iterator[Entry]:
+    """Yield the whole log as the fold takes it; rows that are damaged are noted instead."""
     done = 0
     for rows in history_queries.log_chunks(db, chunk_rows=CHUNK_ROWS):
         for row in rows:
@@ -86,19 +93,15 @@ def _damaged(row: DbRow) -> Difference:
     )
 
 
-def _silent(_: int) -> None:
-    """Tell nobody."""
-
-
 def refold(db: Connection, *, told: Progress = _silent) -> Iterator[Difference]:
     """Yield every record that is not what its history makes: names, never values.
 
     Also gaps in a device's log, and rows of it that cannot be read. `told` hears after each
     chunk how many mutations were read.
     """
-    yield from _gaps(db)
+    yield from gaps(db)
     damaged: list[Difference] = []
-    folded = fold(_history(db, damaged, told))
+    folded = fold(history(db, damaged, told))
     yield from damaged
     for rows in feed_queries.record_chunks(db, chunk_rows=CHUNK_ROWS):
         for row in rows:
@@ -109,7 +112,8 @@ def refold(db: Connection, *, told: Progress = _silent) -> Iterator[Difference]:
         yield Difference(record=record.id, kind=record.kind, what="not stored")
 
 
-def _gaps(db: Connection) -> Iterator[Difference]:
+def gaps(db: Connection) -> Iterator[Difference]:
+    """Yield the devices whose log is not dense."""
     for row in history_queries.devices_with_gaps(db):
         what = f"log has {row.stored} of {row.settled_through} mutations"
         yield Difference(record=row.id, kind="device", what=what)
