@@ -58,13 +58,10 @@ def false_exits(db: Connection, bucket: str, last_seq: int) -> list[str]:
 
     Those after `last_seq`, those of records that are there, those at the seq of a record.
     """
-    there = select(_R.id).where(
-        _R.bucket == bucket,
-        _R.seq > 0,
-        (_R.id == _EXIT.record_id) | (_R.seq == _EXIT.seq),
-    )
+    there = select(_R.id).where(_R.id == _EXIT.record_id, _R.bucket == bucket, _R.seq > 0)
+    taken = select(_R.id).where(_R.bucket == bucket, _R.seq == _EXIT.seq)
     statement = select(_EXIT.record_id).where(
-        _EXIT.bucket == bucket, (_EXIT.seq > last_seq) | there.exists()
+        _EXIT.bucket == bucket, (_EXIT.seq > last_seq) | there.exists() | taken.exists()
     )
     return list(db.execute(statement.order_by(_EXIT.record_id)).scalars())
 

@@ -312,6 +312,51 @@ async def test_a_bucket_of_many_pages_is_repaired_as_a_whole(
     assert await differences(store) == []
 
 
+async def test_the_times_of_a_lost_typed_row_are_those_of_the_log(
+    store: Store, world: World, follower: Follower
+) -> None:
+    """The log does not name the incident that a report brought about before somebody acts."""
+    home, now = world.households["G1"], now_ms()
+    phone = follower.phone
+    reply = await phone.sync([phone.report(*centre_e7(0), text="another")])
+    made = next(each for each in held(reply).values() if each["kind"] == "incident")["record"]
+    for kind, record in (("household", home), ("incident", made)):
+        table = PROJECTIONS[kind][0]
+        await execute(store, table.delete().where(table.c.id == record))
+    await repaired(store)
+
+    def read(db: Connection, kind: str, record: str) -> tuple[int, int]:
+        columns = PROJECTIONS[kind][0].c
+        row = db.execute(
+            select(columns.created_ms, columns.updated_ms).where(columns.id == record)
+        ).one()
+        return row.created_ms, row.updated_ms
+
+    times = {
+        kind: await store.read(partial(read, kind=kind, record=record))
+        for kind, record in (("household", home), ("incident", made))
+    }
+    assert times["household"][0] < times["household"][1] < now
+    assert times["incident"][0] == times["incident"][1] >= now
+
+
+async def test_a_typed_row_of_somebody_erased_is_removed(
+    store: Store, world: World, follower: Follower
+) -> None:
+    assert follower.held
+    gone = select(RECORD.c.id).where(RECORD.c.kind == "resident")
+    resident = await store.read(lambda db: db.execute(gone).scalar_one())
+    row = {"rev": 1, "area_no": 1, "archived": False, "created_ms": 1, "updated_ms": 1}
+    row |= {"household_id": world.households["G1"], "name": "A. Resident"}
+    table = PROJECTIONS["resident"][0]
+    await execute(store, insert(table).values(id=resident, **row))
+    done, _ = await repaired(store)
+    assert [(each.record, each.what) for each in done.found] == [
+        (resident, "projection left over")
+    ]
+    assert await differences(store) == []
+
+
 # what only the log knows
 
 
