@@ -3,16 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import (
-    Connection,
-    RowMapping,
-    Select,
-    bindparam,
-    null,
-    select,
-    type_coerce,
-    union_all,
-)
+from sqlalchemy import Connection, RowMapping, bindparam, null, select, type_coerce, union_all
 
 from server.db.bulk import among
 from server.replication.queries import BUCKET_EXIT, RECORD, DbRow
@@ -77,20 +68,12 @@ def bodies_in(
 
 def record_chunks(db: Connection, *, chunk_rows: int) -> Iterator[list[DbRow]]:
     """Every record, by id, in chunks of at most `chunk_rows`."""
-    yield from _chunks(db, select(*RECORD.c), chunk_rows)
-
-
-def record_places(db: Connection, *, chunk_rows: int) -> Iterator[list[DbRow]]:
-    """`(id, bucket, rev)` of every record, by id, in chunks of at most `chunk_rows`."""
-    yield from _chunks(db, select(RECORD.c.id, RECORD.c.bucket, RECORD.c.rev), chunk_rows)
-
-
-def _chunks(db: Connection, wanted: Select[Any], chunk_rows: int) -> Iterator[list[DbRow]]:
+    columns = RECORD.c
     after: str | None = None
     while True:
-        statement = wanted.order_by(RECORD.c.id).limit(chunk_rows)
+        statement = select(*columns).order_by(columns.id).limit(chunk_rows)
         if after is not None:
-            statement = statement.where(RECORD.c.id > after)
+            statement = statement.where(columns.id > after)
         rows = list(db.execute(statement).all())
         if not rows:
             return

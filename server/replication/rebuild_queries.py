@@ -47,6 +47,15 @@ def bucket_chunks(db: Connection, bucket: str, *, chunk_rows: int) -> Iterator[l
         rows = list(db.execute(statement.where(_R.seq >= last.seq, behind)).all())
 
 
+def record_places(db: Connection, *, chunk_rows: int) -> Iterator[list[DbRow]]:
+    """`(id, bucket, rev)` of every record, by id, in chunks of at most `chunk_rows`."""
+    statement = select(_R.id, _R.bucket, _R.rev).order_by(_R.id).limit(chunk_rows)
+    rows = list(db.execute(statement).all())
+    while rows:
+        yield rows
+        rows = list(db.execute(statement.where(_R.id > rows[-1].id)).all())
+
+
 def last_exit(db: Connection, bucket: str) -> int:
     """The greatest seq at which something left a bucket, 0 if nothing did."""
     statement = select(func.max(_EXIT.seq)).where(_EXIT.bucket == bucket)

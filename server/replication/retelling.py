@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
-from server.replication import feed_queries, queries, rebuild_queries
+from server.replication import queries, rebuild_queries
 from server.replication.differences import Difference
 from server.replication.queries import DbRow
 from server.replication.refold import gaps, history
@@ -75,7 +75,7 @@ def retell(db: Connection, asked: Collection[str]) -> Retold:
 
 def _strayed(db: Connection, folded: Mapping[str, Record]) -> Iterator[Record]:
     seen: set[str] = set()
-    for rows in feed_queries.record_places(db, chunk_rows=CHUNK_ROWS):
+    for rows in rebuild_queries.record_places(db, chunk_rows=CHUNK_ROWS):
         for row in rows:
             seen.add(row.id)
             record = folded.get(row.id)
