@@ -14,9 +14,9 @@ _KEPT = SNAPSHOT.c
 
 
 def bodies(db: Connection, bucket: str, *, limit: int) -> Sequence[bytes]:
-    """The bodies of a bucket by id, so that what was made together packs together."""
+    """The bodies of what is in a bucket by id: what was made together packs together."""
     columns = RECORD.c
-    statement = select(columns.body).where(columns.bucket == bucket)
+    statement = select(columns.body).where(columns.bucket == bucket, columns.seq > 0)
     return db.execute(statement.order_by(columns.id).limit(limit)).scalars().all()
 
 

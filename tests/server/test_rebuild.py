@@ -466,7 +466,7 @@ async def test_what_phones_send_during_a_rebuild_is_all_there(
     phones = [await RawPhone.enrol(client, world.tokens[each]) for each in ("ann", "bob")]
     for phone in phones:
         await phone.sync()
-    home = world.households["G1"]
+    home, lost = world.households["G1"], world.households["G2"]
     sent: list[str] = []
     stop = asyncio.Event()
 
@@ -491,8 +491,9 @@ async def test_what_phones_send_during_a_rebuild_is_all_there(
             for _ in range(5):
                 await execute(store, update(RECORD).values(hash="0" * 32))
                 await execute(store, of_bucket(f"grid:{world.grids['G1']}", count=0))
+                await execute(store, RECORD.delete().where(RECORD.c.id == lost))
                 done, _ = await repaired(store)
-                assert done.found
+                assert {"hash", "missing"} <= {each.what for each in done.found}
         finally:
             stop.set()
 
@@ -503,6 +504,7 @@ async def test_what_phones_send_during_a_rebuild_is_all_there(
     assert len(sent) > 5
     assert await differences(store) == []
     there = await store.read(feeds)
+    assert lost in there[f"grid:{world.grids['G2']}"]
     assert set(sent) <= there[f"grid:{world.grids['G1']}"].keys()
     late = Follower(phones[0])
     phones[0].cursors.clear()

@@ -18,6 +18,7 @@ from server.replication import snapshots
 from server.replication.queries import bucket_heads
 from server.replication.submit import Draft
 from sync.canonical import canonical, digest_of, record_hash
+from tests.server.desk import Desk
 from tests.server.phones import RawPhone, bearer, held
 from tests.world import DAY_MS, World, done, settle
 
@@ -86,6 +87,19 @@ async def test_a_snapshot_is_the_bucket_and_gives_its_digest(
     assert (value["epoch"], value["seq"], value["count"]) == (1, head.seq, head.count)
     hashes = [record_hash(canonical(each)) for each in value["records"]]
     assert digest_of(hashes) == value["digest"] == head.digest
+    assert len(hashes) == value["count"]
+
+
+async def test_what_was_put_away_is_in_no_snapshot(
+    client: httpx.AsyncClient, store: Store, world: World, phone: RawPhone, bucket: str
+) -> None:
+    home, why = world.households["G1"], {"text": "The house was pulled down."}
+    await Desk(client, world).done(f"/v1/records/{home}/archive", "dispatcher", why, rev=1)
+    answer = await raw(phone, await offered(phone, bucket))
+    value = json.loads(gzip.decompress(answer.content))
+    assert home not in {each["record"] for each in value["records"]}
+    hashes = [record_hash(canonical(each)) for each in value["records"]]
+    assert digest_of(hashes) == value["digest"]
     assert len(hashes) == value["count"]
 
 
