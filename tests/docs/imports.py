@@ -13,6 +13,7 @@ ROOMS = {
         "app",
         "cli",
         "doctor",
+        "doctor_command",
         "explaining",
         "erasures",
         "health",

@@ -16,20 +16,19 @@ import httpx
 import pytest
 import typer.main
 import yaml
-from sqlalchemy import delete, insert, update
+from sqlalchemy import insert, update
 from sqlmodel import col
 from typer.testing import CliRunner, Result
 
 from server.app import create_app
 from server.cli import app, main
 from server.db.store import open_store
-from server.db.tables import Bucket, MutationRow, RecordRow
+from server.db.tables import Bucket
 from server.identity.tokens import PREFIX, token_hash
 from server.problems import NotFound
 from server.settings import Settings
 from tests import services
 from tests.server.people import build_people
-from tests.world import build_world
 
 SECONDS_TO_START = 60
 UNSAFE = {"JINGWEI_ALLOW_UNSAFE": "1"}
@@ -202,57 +201,6 @@ def test_the_doctor_finds_a_digest_that_does_not_follow(sqlite_url: str) -> None
     run("doctor", database=sqlite_url)
     shown = run("doctor", "--reproject", database=sqlite_url, code=1).stdout
     assert "BAD  derived values: 1 differences: bucket config: digest" in shown
-
-
-def test_the_doctor_says_what_it_would_rebuild_and_rebuilds_it_once(sqlite_url: str) -> None:
-    async def damage() -> str:
-        store = open_store(sqlite_url)
-        world = await build_world(store)
-        await store.write(
-            lambda db: (
-                db.execute(
-                    update(RecordRow)
-                    .where(col(RecordRow.id) == world.households["G1"])
-                    .values(hash="0" * 32)
-                ).rowcount
-            )
-        )
-        await store.close()
-        return world.households["G1"]
-
-    home = asyncio.run(damage())
-    for _ in range(2):
-        tried = run("doctor", "--rebuild", database=sqlite_url, code=1)
-        assert "BAD  rebuild: would rebuild 1 household hash\n" in tried.stdout
-        assert tried.stderr == f"household {home}: hash\n"
-    done = run("doctor", "--rebuild", "--apply", "--reproject", "--refold", database=sqlite_url)
-    assert "ok   rebuild: rebuilt 1 household hash\n" in done.stdout
-    assert "wrote 1 records, 0 typed rows, dropped 0 exits, new epoch 2" in done.stderr
-    again = run("doctor", "--rebuild", "--apply", database=sqlite_url)
-    assert "ok   rebuild: nothing to rebuild\n" in again.stdout
-    assert again.stderr == ""
-
-
-def test_the_doctor_names_what_it_could_not_rebuild(sqlite_url: str) -> None:
-    async def damage() -> str:
-        store = open_store(sqlite_url)
-        world = await build_world(store)
-        home = world.households["G1"]
-        unreadable = update(RecordRow).where(col(RecordRow.id) == home).values(truth="{")
-        await store.write(lambda db: db.execute(unreadable).rowcount)
-        await store.write(lambda db: db.execute(delete(MutationRow)).rowcount)
-        await store.close()
-        return home
-
-    home = asyncio.run(damage())
-    shown = run("doctor", "--rebuild", "--apply", database=sqlite_url, code=1).stdout
-    (line,) = [each for each in shown.splitlines() if "rebuild" in each]
-    assert line.startswith("BAD  rebuild: rebuilt ")
-    assert f"left 2 differences: household {home}: truth; device " in line
-
-
-def test_applying_nothing_is_a_usage_error(sqlite_url: str) -> None:
-    assert "--rebuild" in run("doctor", "--apply", database=sqlite_url, code=2).output
 
 
 def test_maintenance_may_be_tried_and_repeated(populated: str) -> None:

@@ -91,7 +91,7 @@ async def test_a_snapshot_is_the_bucket_and_gives_its_digest(
 
 
 async def test_what_was_put_away_is_in_no_snapshot(
-    client: httpx.AsyncClient, store: Store, world: World, phone: RawPhone, bucket: str
+    client: httpx.AsyncClient, world: World, phone: RawPhone, bucket: str
 ) -> None:
     home, why = world.households["G1"], {"text": "The house was pulled down."}
     await Desk(client, world).done(f"/v1/records/{home}/archive", "dispatcher", why, rev=1)
