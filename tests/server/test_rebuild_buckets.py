@@ -204,7 +204,13 @@ async def test_a_typed_row_of_somebody_erased_is_removed(
     assert follower.held
     gone = select(RECORD.c.id).where(RECORD.c.kind == "resident")
     resident = await store.read(lambda db: db.execute(gone).scalar_one())
-    row = {"rev": 1, "area_no": 1, "archived": False, "created_ms": 1, "updated_ms": 1}
+    row: dict[str, Any] = {
+        "rev": 1,
+        "area_no": 1,
+        "archived": False,
+        "created_ms": 1,
+        "updated_ms": 1,
+    }
     row |= {"household_id": world.households["G1"], "name": "A. Resident"}
     table = PROJECTIONS["resident"][0]
     await execute(store, insert(table).values(id=resident, **row))
