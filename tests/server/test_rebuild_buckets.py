@@ -1,6 +1,7 @@
 """What a rebuild does to one bucket: its rows, its head, its epoch, its files, its phones."""
 
 from functools import partial
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, insert, select, update
