@@ -132,6 +132,13 @@ class PostgresStore(Store):
     async def _ask_once(self, work: Work[T]) -> T:
         return await self._answered(self._questions, work, None)
 
+    @override
+    async def _note_once(self, work: Work[T]) -> T:
+        failpoints.reach("connected")
+        answer = await self._answered(self._questions, work, None)
+        failpoints.reach("after-commit")
+        return answer
+
     async def _answered(self, engine: AsyncEngine, work: Work[T], timeout_ms: int | None) -> T:
         db = await self._connected(engine)
         try:

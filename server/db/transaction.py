@@ -78,14 +78,26 @@ class Store(ABC):
         return await _attempted(lambda: self._read_once(work, timeout_ms))
 
     async def ask(self, work: Work[T]) -> T:
-        """Run `work`, which asks exactly one question, without a transaction around it.
+        """Run `work`, which asks a question, without a transaction around it.
 
         One statement sees one snapshot anyway; on PostgreSQL this saves two round trips.
+        Whoever asks more than one sees for himself whether the answers fit together.
 
         Raises:
             StoreBusy: as for `write`.
         """
         return await _attempted(lambda: self._ask_once(work))
+
+    async def note(self, work: Work[T]) -> T:
+        """Run `work`, which is exactly one statement that writes, and return its answer.
+
+        It is stored when this returns; on PostgreSQL this saves two round trips. No
+        listener is told.
+
+        Raises:
+            StoreBusy: as for `write`.
+        """
+        return await _attempted(lambda: self._note_once(work))
 
     def on_commit(self, listener: Listener) -> None:
         """Call `listener` with the buckets named by `touch`, after each commit that named any.
@@ -117,6 +129,10 @@ class Store(ABC):
 
     async def _ask_once(self, work: Work[T]) -> T:
         return await self._read_once(work, None)
+
+    async def _note_once(self, work: Work[T]) -> T:
+        answer, _ = await self._write_once(work, None)
+        return answer
 
     def _tell(self, touched: frozenset[str]) -> None:
         for listener in self._listeners:

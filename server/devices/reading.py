@@ -9,8 +9,7 @@ from server.devices.queries import waiting_counts as waiting
 from server.devices.schemas import BucketView, DeviceDetail, Failures
 from server.identity.principal import DeviceStatus
 from server.problems import NotFound
-from server.replication.pull import empty_head
-from server.replication.queries import BucketHead, bucket_heads
+from server.replication.queries import BucketHead, bucket_heads, empty_head
 from server.replication.said import DigestState, Said, decode_said, digest_state
 
 _WORST_FIRST = (

@@ -20,11 +20,11 @@ from server.problems import (
     UpgradeRequired,
     problems,
 )
-from server.replication import feed_queries, queries
+from server.replication import feed_queries
 from server.replication import pull as feed
 from server.replication.coding import packed
-from server.replication.media_queries import media_wanted
 from server.replication.push import BATCH_MUTATIONS_MAX, Contact, Phone, push
+from server.replication.quiet import look, quiet_call
 from server.replication.schemas import (
     ManifestOut,
     PartsOut,
@@ -131,33 +131,24 @@ async def sync_once(
         device=principal.device or "", account=principal.account, role=principal.role.value
     )
     busy = takes_one_batch(load)
-    contact = await push(store, phone, asked, received_ms=now, one_batch=busy)
-    account = principal.account
-    revoked = contact.revoked
-
-    def read(db: Any) -> tuple[str, feed.Pulled, tuple[str, ...]]:
-        allowed = [] if revoked else feed.allowed_buckets(db, account, now)
-        pulled = feed.pull(
-            db,
-            allowed,
-            asked.buckets,
-            budget=feed.page_bytes(asked.max_bytes),
-            takes=asked.takes,
-        )
-        wanted = () if revoked else media_wanted(db, phone.device, now)
-        return queries.incarnation(db), pulled, wanted
-
-    incarnation, pulled, wanted = await store.read(read)
+    quiet = None if asked.mutations else await quiet_call(store, phone, asked, now_ms=now)
+    if quiet is None:
+        contact = await push(store, phone, asked, received_ms=now, one_batch=busy)
+        revoked = contact.revoked
+        seen = await store.read(lambda db: look(db, phone, asked, now_ms=now, revoked=revoked))
+    else:
+        contact, seen = quiet
+    pulled = seen.pulled
     head = reply_head(
         SyncReply(
             server_time_ms=now,
-            incarnation=incarnation,
+            incarnation=seen.incarnation,
             lease=contact.lease,
             settled_through=contact.settled_through,
             outcomes=_outcomes(contact),
             enter=pulled.enter,
             leave=pulled.leave,
-            media_wanted=wanted,
+            media_wanted=seen.wanted,
             next_sync_s=next_sync_s(load, chance()),
             limits=Limits(mutations=BATCH_MUTATIONS_MAX if busy else MUTATIONS_MAX),
         )

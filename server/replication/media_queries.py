@@ -13,7 +13,7 @@ DECLARATION = tables.MediaDeclaration.__table__
 COPY = tables.MediaCopy.__table__
 BLOB = tables.MediaBlob.__table__
 
-_WANTED = (
+WANTED = (
     select(DECLARATION.c.hash, DECLARATION.c.declared_ms)
     .where(
         DECLARATION.c.device_id == bindparam("device"),
@@ -23,12 +23,16 @@ _WANTED = (
         .where(COPY.c.hash == DECLARATION.c.hash, COPY.c.account_id == DECLARATION.c.account_id)
         .exists(),
         ~select(BLOB.c.hash)
-        .where(BLOB.c.hash == DECLARATION.c.hash, BLOB.c.state.in_(("refused", "erased")))
+        .where(
+            BLOB.c.hash == DECLARATION.c.hash,
+            (BLOB.c.state == "refused") | (BLOB.c.state == "erased"),
+        )
         .exists(),
     )
     .order_by(DECLARATION.c.declared_ms, DECLARATION.c.hash)
     .limit(2 * WANTED_MAX)
 )
+"""Hashes that `device` declared after `since` and that are still waited for."""
 
 
 def media_declared(rows: Iterable[Mapping[str, Any]]) -> Upsert:
@@ -44,5 +48,5 @@ def media_wanted(db: Connection, device_id: str, now_ms: int) -> tuple[str, ...]
     At most `WANTED_MAX`; the rest follows when these are there.
     """
     values = {"device": device_id, "since": now_ms - ASKED_FOR_MS}
-    found = dict.fromkeys(row.hash for row in db.execute(_WANTED, values))
+    found = dict.fromkeys(row.hash for row in db.execute(WANTED, values))
     return tuple(found)[:WANTED_MAX]

@@ -4,20 +4,21 @@ Pages are made of stored bytes: a record's body is written once, when it changes
 joined here. A bucket whose seq and digest the phone already has costs nothing in the reply.
 """
 
+from bisect import bisect_right
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from sqlalchemy import Connection
 
 from server.replication import feed_queries, queries, snapshots
-from server.replication.queries import BucketHead
-from sync.canonical import EMPTY_DIGEST, feed_item
+from server.replication.queries import BucketHead, empty_head
+from sync.canonical import feed_item
 from sync.exchange import GRIDS_MAX, Offer, Take
 from sync.manifest import part_digests, part_of
 from sync.scope import scope_change
 from sync.wire import BucketCursor, Gone, RawPage
 
-CONFIG = "config"
 PAGE_ROWS_MAX = 500
 PAGE_BYTES_MIN = 4 * 1024
 PAGE_BYTES_MAX = 1024 * 1024
@@ -33,14 +34,22 @@ class Pulled:
     pages: tuple[RawPage, ...]
 
 
-def allowed_buckets(db: Connection, account: str, now_ms: int) -> list[str]:
-    """Every bucket a worker may hold now, in feed order: configuration, own, then grids.
+class MovedOn(Exception):  # noqa: N818 - asks to be read in one transaction
+    """A bucket went on between two questions, so that their answers do not fit together."""
+
+
+def allowed_heads(db: Connection, account: str, now_ms: int) -> Sequence[BucketHead]:
+    """Heads of what a worker may hold now, in feed order: configuration, own, then grids.
 
     Nobody is assigned more than `GRIDS_MAX` grids; if an area grew beyond that, the first ones
     count, and `jingwei doctor` tells.
     """
-    grids = queries.grids_assigned(db, account, now_ms, limit=GRIDS_MAX)
-    return [CONFIG, f"user:{account}", *(f"grid:{each}" for each in grids)]
+    return feed_queries.allowed_heads(db, account, now_ms, limit=GRIDS_MAX)
+
+
+def allowed_buckets(db: Connection, account: str, now_ms: int) -> list[str]:
+    """Every bucket a worker may hold now, in feed order."""
+    return [head.id for head in allowed_heads(db, account, now_ms)]
 
 
 def page_bytes(asked: int | None) -> int:
@@ -52,22 +61,23 @@ def page_bytes(asked: int | None) -> int:
 
 def pull(
     db: Connection,
-    allowed: Sequence[str],
+    heads: Sequence[BucketHead],
     listed: Sequence[BucketCursor],
     *,
     budget: int,
     takes: Collection[str] = (),
 ) -> Pulled:
-    """Pages for the allowed buckets that differ from what the phone listed.
+    """Pages for the buckets whose `heads` differ from what the phone listed.
 
     Items take at most `budget` bytes, but there is always one; a bucket that did not fit has no
     items and `more`. `takes` are words of `sync.exchange.Take`: what a phone can do with a
     bucket that would have to be sent from its start.
+
+    Raises:
+        MovedOn: if a bucket is no longer where its head says; never in a transaction.
     """
     cursors = {each.id: each for each in listed}
-    enter, leave = scope_change(list(cursors), allowed)
-    found = queries.bucket_heads(db, allowed)
-    heads = [found.get(bucket, empty_head(bucket)) for bucket in allowed]
+    enter, leave = scope_change(list(cursors), [each.id for each in heads])
     offers = _offers(db, heads, cursors) if Take.SNAPSHOT in takes else {}
     pages: list[RawPage] = []
     left = budget
@@ -78,7 +88,7 @@ def pull(
             page = _page(db, head, cursor, budget=left, first=left == budget)
         if page is None:
             continue
-        left -= sum(len(item) for item in page.items)
+        left -= sum(map(len, page.items))
         pages.append(page)
     return Pulled(enter=tuple(enter), leave=tuple(leave), pages=tuple(pages))
 
@@ -118,13 +128,6 @@ def _instead(
         reset=cursor is not None,
         more=head.seq > 0,
         snapshot=offer,
-    )
-
-
-def empty_head(bucket: str) -> BucketHead:
-    """The head of a bucket that nothing was ever put into; it has no row."""
-    return BucketHead(
-        id=bucket, epoch=1, seq=0, digest=EMPTY_DIGEST, count=0, tombstone_floor=0
     )
 
 
@@ -183,22 +186,28 @@ def _part(db: Connection, head: BucketHead, start: int, *, budget: int, first: b
 
     The `first` item of a reply is there however large it is, so that paging gets on.
     """
-    rows = feed_queries.feed_rows(db, head.id, start, limit=PAGE_ROWS_MAX)
-    items: list[bytes] = []
-    gone: list[Gone] = []
-    spent, reached = 0, start
-    for row in rows:
-        if row.body is None:
-            gone.append(Gone(record=row.record_id, why=row.why, to=row.to_bucket))
-        else:
-            item = feed_item(row.body, row.hash)
-            if spent + len(item) > budget and (items or not first):
-                return _Part(items=tuple(items), gone=tuple(gone), reached=reached)
-            items.append(item)
-            spent += len(item)
-        reached = row.seq
-    ended = len(rows) < PAGE_ROWS_MAX
-    return _Part(items=tuple(items), gone=tuple(gone), reached=head.seq if ended else reached)
+    found = feed_queries.feed(db, head.id, start, limit=PAGE_ROWS_MAX)
+    if found.position not in {None, (head.epoch, head.seq, head.digest)}:
+        raise MovedOn
+    items = tuple(map(feed_item, found.bodies, found.hashes))
+    fit = _fitting(items, budget) or (1 if first and items else 0)
+    gone = found.gone
+    if fit < len(items):
+        gone = [each for each in gone if each[0] < found.seqs[fit]]
+    reached = max((start, *found.seqs[:fit][-1:], *(each[0] for each in gone[-1:])))
+    ended = fit == len(items) and found.count < PAGE_ROWS_MAX
+    return _Part(
+        items=items[:fit],
+        gone=tuple(Gone(record=record, why=why, to=to) for _, record, why, to in gone),
+        reached=head.seq if ended else reached,
+    )
+
+
+def _fitting(items: Sequence[bytes], budget: int) -> int:
+    """How many of the first items fit into `budget` bytes."""
+    if sum(map(len, items)) <= budget:
+        return len(items)
+    return bisect_right(list(accumulate(map(len, items))), budget)
 
 
 def _head_of(db: Connection, bucket: str) -> dict[str, object]:

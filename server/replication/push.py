@@ -168,7 +168,7 @@ def _transact(db: Connection, *, call: Call, part: _Part) -> Contact:
     if part.first:
         values |= rotate_lease(device, call.request.lease, call.fresh_lease)
     if part.last:
-        values |= _contact_values(device, call)
+        values |= contact_values(device, call.request, call.received_ms)
     settled_through, answers = _settle(db, call, part, device=device, values=values)
     return Contact(
         lease=values.get("lease", device.lease),
@@ -204,14 +204,14 @@ def rotate_lease(device: DbRow, presented: str | None, fresh: str) -> dict[str, 
     raise StaleLease
 
 
-def _contact_values(device: DbRow, call: Call) -> dict[str, Any]:
-    request = call.request
+def contact_values(device: DbRow, request: SyncRequest, received_ms: int) -> dict[str, Any]:
+    """The columns of a device that every contact writes, beside its lease."""
     return {
-        "last_contact_ms": call.received_ms,
+        "last_contact_ms": received_ms,
         "last_n": max(device.last_n, request.last_n),
-        "offset_ms": offset_of(request.clock, call.received_ms),
+        "offset_ms": offset_of(request.clock, received_ms),
         "app_version": request.app_version,
-        "said": said_after(device.said, request.buckets, call.received_ms),
+        "said": said_after(device.said, request.buckets, received_ms),
     }
 
 

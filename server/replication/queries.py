@@ -26,6 +26,7 @@ from server.db.bulk import (
     upsert,
     upsert_all,
 )
+from sync.canonical import EMPTY_DIGEST
 
 ACCOUNT = tables.Account.__table__
 AREA = tables.Area.__table__
@@ -61,17 +62,24 @@ class BucketHead:
     first_epoch: int = 1
 
 
+def empty_head(bucket: str) -> BucketHead:
+    """The head of a bucket that nothing was ever put into; it has no row."""
+    return BucketHead(
+        id=bucket, epoch=1, seq=0, digest=EMPTY_DIGEST, count=0, tombstone_floor=0
+    )
+
+
 def _locking(dialect: str, statement: Select[Any]) -> Select[Any]:
     """Add FOR UPDATE where rows can be locked; SQLite has one writer at a time already."""
     return statement.with_for_update() if dialect == "postgresql" else statement
 
 
-_INCARNATION = select(INCARNATION.c.id).order_by(INCARNATION.c.created_ms.desc()).limit(1)
+INCARNATION_ID = select(INCARNATION.c.id).order_by(INCARNATION.c.created_ms.desc()).limit(1)
 
 
 def incarnation(db: Connection) -> str:
     """The id of this store's life: it changes when a backup is restored."""
-    return str(db.execute(_INCARNATION).scalar_one())
+    return str(db.execute(INCARNATION_ID).scalar_one())
 
 
 def begin_incarnation(db: Connection, incarnation_id: str, now_ms: int) -> None:
@@ -183,7 +191,7 @@ def area_numbers(db: Connection, area_ids: Iterable[str]) -> dict[str, int]:
 
 
 _HELD, _GRID_AREA = AREA.alias("held"), AREA.alias("grid")
-_GRIDS_ASSIGNED = (
+GRIDS_HELD = (
     select(_GRID_AREA.c.id, _GRID_AREA.c.lo)
     .select_from(ASSIGNMENT)
     .join(_HELD, _HELD.c.id == ASSIGNMENT.c.area_id)
@@ -197,13 +205,9 @@ _GRIDS_ASSIGNED = (
     .distinct()
     .order_by(_GRID_AREA.c.lo)
     .limit(bindparam("limit"))
+    .subquery("grids_held")
 )
-
-
-def grids_assigned(db: Connection, account_id: str, now_ms: int, *, limit: int) -> list[str]:
-    """Ids of the grids inside the account's assignments valid at `now_ms`, by area number."""
-    values = {"account": account_id, "now": now_ms, "limit": limit}
-    return [row.id for row in db.execute(_GRIDS_ASSIGNED, values)]
+"""The first `limit` grids that `account` answers for at `now`, in order of the area tree."""
 
 
 # records
