@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from bench.cpu import cpu_s
+from bench.static import BODY_FILE
 from server.migrations import migrate
 from tests.services import Postgres
 
@@ -76,9 +77,9 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _ready(port: int) -> bool:
+def _ready(port: int, path: str) -> bool:
     try:
-        with urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2) as answer:
+        with urlopen(f"http://127.0.0.1:{port}{path}", timeout=2) as answer:
             return bool(answer.status == 200)
     except (URLError, OSError):
         return False
@@ -89,16 +90,33 @@ def server(
     url: str, *, workers: int = 1, settings: Mapping[str, str] = UNLIMITED
 ) -> Iterator[Running]:
     """The real server on a loopback port, stopped at the end."""
+    command = ["server", "serve", "--host", "127.0.0.1", "--workers", str(workers)]
+    command += ["--database", url]
+    with _started(command, settings, ready="/readyz") as running:
+        yield running
+
+
+@contextmanager
+def static_server(body: Path) -> Iterator[Running]:
+    """A server on the same HTTP stack that answers `POST /v1/sync` with the bytes of a file."""
+    command = ["uvicorn", "bench.static:make_app", "--factory", "--log-level", "critical"]
+    with _started(command, {BODY_FILE: str(body)}, ready="/openapi.json") as running:
+        yield running
+
+
+@contextmanager
+def _started(
+    command: Sequence[str], settings: Mapping[str, str], *, ready: str
+) -> Iterator[Running]:
     port = _free_port()
-    command = [sys.executable, "-m", "server", "serve", "--host", "127.0.0.1"]
-    command += ["--port", str(port), "--workers", str(workers), "--database", url]
+    whole = [sys.executable, "-m", *command, "--port", str(port)]
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
-            command, stdout=log, stderr=log, env=os.environ | dict(settings)
+            whole, stdout=log, stderr=log, env=os.environ | dict(settings)
         )
         try:
             deadline = time.monotonic() + READY_S
-            while not _ready(port):
+            while not _ready(port, ready):
                 if process.poll() is not None or time.monotonic() > deadline:
                     log.seek(0)
                     raise SystemExit(f"the server did not start: {log.read()[-2000:]!r}")

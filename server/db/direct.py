@@ -16,7 +16,7 @@ from sqlalchemy.util import await_only
 _FAILED: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError, OSError)
 
 
-def as_text(column: ColumnElement[Any]) -> ColumnElement[str]:
+def as_text(column: Any) -> ColumnElement[str]:
     """Return an id column as the text that the rest of the product knows it by."""
     return cast(column, Text)
 

@@ -13,11 +13,12 @@ from contextlib import suppress
 from typing import Final
 
 import asyncpg
-from sqlalchemy import URL, Connection
+from sqlalchemy import URL, Connection, Engine
 from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.util import greenlet_spawn
 from typing_extensions import override
 
 from server.db import failpoints
@@ -130,12 +131,14 @@ class PostgresStore(Store):
 
     @override
     async def _ask_once(self, work: Work[T]) -> T:
-        return await self._answered(self._questions, work, None)
+        if not self._checked:
+            return await self._answered(self._questions, work, None)
+        return await greenlet_spawn(_asked, self._questions.sync_engine, work)
 
     @override
     async def _note_once(self, work: Work[T]) -> T:
         failpoints.reach("connected")
-        answer = await self._answered(self._questions, work, None)
+        answer = await self._ask_once(work)
         failpoints.reach("after-commit")
         return answer
 
@@ -219,6 +222,29 @@ async def _run(
         raise _translated(error) from error
     except OSError as error:
         raise StoreBusy("unreachable") from error
+
+
+def _asked(engine: Engine, work: Work[T]) -> T:
+    """Run `work` on a connection that begins no transaction, so that nothing is left open.
+
+    All in one greenlet, which a caller who is cancelled leaves like any block of code: whoever
+    has the connection next waits until the driver has cancelled the statement.
+    """
+    try:
+        db = engine.connect()
+    except PoolTimeout as error:
+        raise StoreBusy("pool") from error
+    except _NO_CONNECTION as error:
+        raise _not_connected(error) from error
+    try:
+        return work(db)
+    except DBAPIError as error:
+        raise _translated(error) from error
+    except OSError as error:
+        raise StoreBusy("unreachable") from error
+    finally:
+        with suppress(DBAPIError, OSError):
+            db.close()
 
 
 async def _given_back(db: AsyncConnection) -> None:

@@ -20,6 +20,7 @@ from sqlmodel import col
 
 from server.clock import new_id
 from server.db.bulk import insert_new
+from server.db.direct import Direct, as_text
 from server.db.tables import Account, Area, Assignment, Device, Token
 from server.identity.principal import EVERYWHERE, AreaSpan, DeviceStatus, Principal, Role
 from server.identity.tokens import new_token, token_hash
@@ -30,15 +31,15 @@ TOKENS_MAX = 1_000
 LEVEL_GRID = 5
 
 
-_PRINCIPAL: Select[*tuple[Any, ...]] = (
+_PRINCIPAL = Direct(
     select(
-        col(Account.id),
+        as_text(col(Account.id)),
         col(Account.login),
         col(Account.role),
-        col(Area.id).label("area_id"),
+        as_text(col(Area.id)),
         col(Area.lo),
         col(Area.hi),
-        col(Token.device_id),
+        as_text(col(Token.device_id)),
         col(Device.status),
     )
     .join(Account, col(Account.id) == col(Token.account_id))
@@ -56,24 +57,18 @@ _PRINCIPAL: Select[*tuple[Any, ...]] = (
 
 def principal_of(db: Connection, *, hashed: str, now_ms: int) -> Principal | None:
     """Return who holds the token with this hash, or None if it does not count at `now_ms`."""
-    found = db.execute(_PRINCIPAL, {"hash": hashed, "now": now_ms})
-    row: RowMapping | None = found.mappings().one_or_none()
-    if row is None:
+    rows = _PRINCIPAL.rows(db, {"hash": hashed, "now": now_ms})
+    if not rows:
         return None
+    account, login, role, area, lo, hi, device, status = rows[0]
     return Principal(
-        account=row["id"],
-        login=row["login"],
-        role=Role(row["role"]),
-        area=_span(row),
-        device=row["device_id"],
-        device_status=None if row["status"] is None else DeviceStatus(row["status"]),
+        account=account,
+        login=login,
+        role=Role(role),
+        area=EVERYWHERE if area is None else AreaSpan(id=area, lo=lo, hi=hi),
+        device=device,
+        device_status=None if status is None else DeviceStatus(status),
     )
-
-
-def _span(row: RowMapping) -> AreaSpan:
-    if row["area_id"] is None:
-        return EVERYWHERE
-    return AreaSpan(id=row["area_id"], lo=row["lo"], hi=row["hi"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -234,7 +234,7 @@ async def read_manifest_parts(
 
 def _allowed(db: Any, account: str, bucket: str, now: int) -> str:
     """Return the bucket if the account may hold it now; else it does not exist."""
-    if bucket not in feed.allowed_buckets(db, account, now):
+    if not feed.may_hold(db, account, bucket, now):
         raise NotFound
     return bucket
 

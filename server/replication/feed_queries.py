@@ -1,20 +1,22 @@
 """What the feed and the comparison of the whole store ask the database."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
     BigInteger,
-    CompoundSelect,
+    ColumnElement,
     Connection,
+    LargeBinary,
     RowMapping,
-    Select,
     Text,
     bindparam,
     cast,
+    exists,
     func,
     literal,
+    literal_column,
     null,
     select,
     true,
@@ -32,23 +34,23 @@ from server.replication.queries import (
     DbRow,
     empty_head,
 )
+from sync.canonical import feed_item
 
 # the feed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Happened:
-    """What happened in a bucket, in columns, each by seq.
+    """What happened in a bucket, by seq: `items[i]` was put at `seqs[i]`.
 
-    The record with `seqs[i]` has `hashes[i]` and `bodies[i]`; what left is in `gone` as `(seq,
-    record, why, to)`. `position` is `(epoch, seq, digest)` of the bucket when this was read.
+    What left is in `gone` as `(seq, record, why, to)`. `position` is `(epoch, seq, digest)` of
+    the bucket when this was read, None if that was the transaction which read its head.
     """
 
     seqs: Sequence[int]
-    hashes: Sequence[str]
-    bodies: Sequence[bytes]
-    gone: Sequence[tuple[int, str, str, str | None]]
-    position: tuple[int, int, str] | None
+    items: Sequence[bytes]
+    gone: Sequence[tuple[int, str, str, str | None]] = ()
+    position: tuple[int, int, str] | None = None
 
     @property
     def count(self) -> int:
@@ -56,49 +58,59 @@ class Happened:
         return len(self.seqs) + len(self.gone)
 
 
-_EXIT = BUCKET_EXIT.c
+_EXIT, _HEAD = BUCKET_EXIT.c, BUCKET.c
+_PUT_AFTER = (RECORD.c.bucket == bindparam("bucket"), RECORD.c.seq > bindparam("after"))
+_LEFT_AFTER = (_EXIT.bucket == bindparam("bucket"), _EXIT.seq > bindparam("after"))
 _THERE = select(
-    RECORD.c.seq,
-    RECORD.c.hash,
-    RECORD.c.body,
-    cast(null(), Text).label("record_id"),
-    cast(null(), Text).label("why"),
-    cast(null(), Text).label("to_bucket"),
-).where(RECORD.c.bucket == bindparam("bucket"), RECORD.c.seq > bindparam("after"))
+    RECORD.c.seq, RECORD.c.hash, RECORD.c.body, *(cast(null(), Text) for _ in range(3))
+).where(*_PUT_AFTER)
 _GONE = select(
     _EXIT.seq, null(), null(), as_text(_EXIT.record_id), _EXIT.why, _EXIT.to_bucket
-).where(_EXIT.bucket == bindparam("bucket"), _EXIT.seq > bindparam("after"))
-_FEED = union_all(_THERE, _GONE).order_by("seq").limit(bindparam("limit"))
-_FIRST = _THERE.order_by(RECORD.c.seq).limit(bindparam("limit"))
+).where(*_LEFT_AFTER)
+_FEED_ROWS = Direct(union_all(_THERE, _GONE).order_by("seq").limit(bindparam("limit")))
+_FIRST_ROWS = Direct(_THERE.order_by(RECORD.c.seq).limit(bindparam("limit")))
+_POSITION = Direct(
+    select(_HEAD.epoch, _HEAD.seq, _HEAD.digest).where(_HEAD.id == bindparam("bucket"))
+)
 
 
-def _in_arrays(rows: Select[Any] | CompoundSelect[Any]) -> Direct:
-    """The rows of a feed as one row of arrays, with where the bucket stands in that moment.
+def _bytes(text: str) -> ColumnElement[bytes]:
+    return literal_column(f"'\\x{text.encode().hex()}'::bytea", LargeBinary)
 
-    PostgreSQL sends five hundred rows as three arrays for less than as rows, and asyncpg reads
-    them for less: it makes no object a row.
-    """
-    part = rows.subquery("part")
-    there, gone = part.c.body.is_not(None), part.c.body.is_(None)
-    arrays = select(
-        *(
-            func.array_agg(part.c[name]).filter(there).label(name)
-            for name in ("seq", "hash", "body")
-        ),
-        *(
-            func.array_agg(part.c[name]).filter(gone).label(f"gone_{name}")
-            for name in ("seq", "record_id", "why", "to_bucket")
-        ),
-    ).subquery("arrays")
-    head = BUCKET.c
-    statement = select(*arrays.c, head.epoch, head.seq, head.digest).select_from(
-        BUCKET.join(arrays, true())
+
+_ITEM = (  # what `sync.canonical.feed_item` makes
+    _bytes('{"hash":"')
+    .concat(func.convert_to(RECORD.c.hash, literal_column("'UTF8'"), type_=LargeBinary))
+    .concat(_bytes('",'))
+    .concat(func.substr(RECORD.c.body, literal_column("2"), type_=LargeBinary))
+)
+_ITEMS = (
+    select(RECORD.c.seq, _ITEM.label("item"))
+    .where(*_PUT_AFTER)
+    .order_by(RECORD.c.seq)
+    .limit(bindparam("limit"))
+    .subquery("items")
+)
+_ARRAYS = select(
+    func.array_agg(_ITEMS.c.seq).label("seqs"), func.array_agg(_ITEMS.c.item).label("items")
+).subquery("arrays")
+_PAGE_ARRAYS = Direct(
+    select(
+        exists(select(_EXIT.seq).where(*_LEFT_AFTER)),
+        _ARRAYS.c.seqs,
+        _ARRAYS.c["items"],
+        _HEAD.epoch,
+        _HEAD.seq,
+        _HEAD.digest,
     )
-    return Direct(statement.where(head.id == bindparam("bucket")))
+    .select_from(BUCKET.join(_ARRAYS, true()))
+    .where(_HEAD.id == bindparam("bucket"))
+)
+"""A page as one row of arrays, with where the bucket stands in that moment.
 
-
-_FEED_ROWS, _FIRST_ROWS = Direct(_FEED), Direct(_FIRST)
-_FEED_ARRAYS, _FIRST_ARRAYS = _in_arrays(_FEED), _in_arrays(_FIRST)
+PostgreSQL sends five hundred rows as two arrays for less than as rows, and asyncpg reads them
+for less: it makes no object a row.
+"""
 
 
 def feed(db: Connection, bucket: str, after_seq: int, *, limit: int) -> Happened:
@@ -107,38 +119,31 @@ def feed(db: Connection, bucket: str, after_seq: int, *, limit: int) -> Happened
     Who starts from 0 holds nothing, so nothing of it has left.
     """
     values = {"bucket": bucket, "after": after_seq, "limit": limit}
-    if db.dialect.name == "postgresql":
-        arrays = _FEED_ARRAYS if after_seq > 0 else _FIRST_ARRAYS
-        return _of_arrays(arrays.rows(db, values))
-    rows = _FEED_ROWS if after_seq > 0 else _FIRST_ROWS
-    return _of_rows(rows.rows(db, values))
+    if db.dialect.name != "postgresql":
+        return Happened(**_in_rows(db, values))
+    for left, seqs, items, *position in _PAGE_ARRAYS.rows(db, values):
+        if left and after_seq > 0:
+            break
+        return Happened(seqs=seqs or (), items=items or (), position=_position([position]))
+    found = _in_rows(db, values)
+    return Happened(**found, position=_position(_POSITION.rows(db, {"bucket": bucket})))
 
 
-def _of_arrays(rows: Sequence[DbRow]) -> Happened:
-    if not rows:
-        return Happened(seqs=(), hashes=(), bodies=(), gone=(), position=(0, 0, ""))
-    seqs, hashes, bodies, gone_seqs, records, whys, tos, *position = rows[0]
-    left = () if gone_seqs is None else tuple(zip(gone_seqs, records, whys, tos, strict=True))
-    epoch, seq, digest = position
-    return Happened(
-        seqs=seqs or (),
-        hashes=hashes or (),
-        bodies=bodies or (),
-        gone=left,
-        position=(epoch, seq, digest),
-    )
-
-
-def _of_rows(rows: Sequence[DbRow]) -> Happened:
-    """Rows of a transaction, which cannot have seen anything but its own snapshot."""
+def _in_rows(db: Connection, values: Mapping[str, Any]) -> dict[str, Any]:
+    statement = _FEED_ROWS if values["after"] > 0 else _FIRST_ROWS
+    rows = statement.rows(db, values)
     there = [row for row in rows if row[2] is not None]
-    return Happened(
-        seqs=[row[0] for row in there],
-        hashes=[row[1] for row in there],
-        bodies=[row[2] for row in there],
-        gone=[(row[0], *row[3:]) for row in rows if row[2] is None],
-        position=None,
-    )
+    return {
+        "seqs": [row[0] for row in there],
+        "items": [feed_item(row[2], row[1]) for row in there],
+        "gone": [(row[0], *row[3:]) for row in rows if row[2] is None],
+    }
+
+
+def _position(rows: Sequence[DbRow]) -> tuple[int, int, str]:
+    """What the rows say, or what no bucket ever has."""
+    epoch, seq, digest = rows[0] if rows else (0, 0, "")
+    return epoch, seq, digest
 
 
 _ALLOWED = union_all(
@@ -161,6 +166,15 @@ _HEADS = Direct(
     .select_from(_ALLOWED.outerjoin(BUCKET, BUCKET.c.id == _ALLOWED.c.id))
     .order_by(_ALLOWED.c.place)
 )
+
+
+_HOLDS = Direct(select(_ALLOWED.c.id).where(_ALLOWED.c.id == bindparam("bucket")))
+
+
+def may_hold(db: Connection, account: str, bucket: str, now_ms: int, *, limit: int) -> bool:
+    """Whether a bucket is among those of `allowed_heads`."""
+    values = {"account": account, "account_text": account, "now": now_ms, "limit": limit}
+    return bool(_HOLDS.rows(db, {**values, "bucket": bucket}))
 
 
 def allowed_heads(

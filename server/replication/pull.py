@@ -13,7 +13,6 @@ from sqlalchemy import Connection
 
 from server.replication import feed_queries, queries, snapshots
 from server.replication.queries import BucketHead, empty_head
-from sync.canonical import feed_item
 from sync.exchange import GRIDS_MAX, Offer, Take
 from sync.manifest import part_digests, part_of
 from sync.scope import scope_change
@@ -50,6 +49,11 @@ def allowed_heads(db: Connection, account: str, now_ms: int) -> Sequence[BucketH
 def allowed_buckets(db: Connection, account: str, now_ms: int) -> list[str]:
     """Every bucket a worker may hold now, in feed order."""
     return [head.id for head in allowed_heads(db, account, now_ms)]
+
+
+def may_hold(db: Connection, account: str, bucket: str, now_ms: int) -> bool:
+    """Say whether a bucket is one of `allowed_buckets`."""
+    return feed_queries.may_hold(db, account, bucket, now_ms, limit=GRIDS_MAX)
 
 
 def page_bytes(asked: int | None) -> int:
@@ -189,7 +193,7 @@ def _part(db: Connection, head: BucketHead, start: int, *, budget: int, first: b
     found = feed_queries.feed(db, head.id, start, limit=PAGE_ROWS_MAX)
     if found.position not in {None, (head.epoch, head.seq, head.digest)}:
         raise MovedOn
-    items = tuple(map(feed_item, found.bodies, found.hashes))
+    items = found.items
     fit = _fitting(items, budget) or (1 if first and items else 0)
     gone = found.gone
     if fit < len(items):
@@ -197,7 +201,7 @@ def _part(db: Connection, head: BucketHead, start: int, *, budget: int, first: b
     reached = max((start, *found.seqs[:fit][-1:], *(each[0] for each in gone[-1:])))
     ended = fit == len(items) and found.count < PAGE_ROWS_MAX
     return _Part(
-        items=items[:fit],
+        items=tuple(items[:fit]),
         gone=tuple(Gone(record=record, why=why, to=to) for _, record, why, to in gone),
         reached=head.seq if ended else reached,
     )

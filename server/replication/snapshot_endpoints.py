@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Request, Response
 from sqlalchemy import Connection
@@ -21,7 +21,7 @@ from server.replication import pull as feed
 from server.replication import snapshot_queries, snapshots
 from server.replication.coding import coding_of
 from server.replication.ranges import Unsatisfiable, wanted_range
-from server.replication.snapshots import Key
+from server.replication.snapshot_queries import Kept, Key
 
 router = APIRouter(prefix="/v1/sync/snapshots", tags=["sync"])
 _KEEP = "private, max-age=31536000, immutable"
@@ -93,11 +93,11 @@ async def read_snapshot(  # noqa: PLR0913, PLR0917 - a request's members, read b
     asked = Asked(range=range_, if_range=if_range, if_none_match=if_none_match)
 
     def look(db: Connection) -> Response | None:
-        if bucket not in feed.allowed_buckets(db, principal.account, now):
+        if not feed.may_hold(db, principal.account, bucket, now):
             raise NotFound
         return _answer(db, key, asked)
 
-    found = await store.read(look)
+    found = await store.ask(look)
     if found is not None:
         return found
     async with _the_lock(request):
@@ -117,9 +117,7 @@ def _elsewhere(key: Key) -> Response:
 
 def _answer(db: Connection, key: Key, asked: Asked) -> Response | None:
     """Answer with what is stored under `key`, or None if nothing is."""
-    kept = snapshot_queries.kept(
-        db, key.bucket, epoch=key.epoch, seq=key.seq, coding=key.coding
-    )
+    kept = snapshot_queries.kept(db, key, content=asked.range is None)
     if kept is None:
         return None
     headers = {
@@ -133,18 +131,16 @@ def _answer(db: Connection, key: Key, asked: Asked) -> Response | None:
     first, last, status = _part(asked, kept)
     if status == 206:
         headers["content-range"] = f"bytes {first}-{last}/{kept.size}"
-    content = snapshot_queries.span(
-        db,
-        key.bucket,
-        (key.epoch, key.seq, key.coding),
-        first=first,
-        length=last - first + 1,
+    content = kept.content or snapshot_queries.span(
+        db, key, first=first, length=last - first + 1
     )
+    if content is None:
+        return None
     headers["content-encoding"] = key.coding
     return Response(content, status, headers, media_type="application/json")
 
 
-def _part(asked: Asked, kept: Any) -> tuple[int, int, int]:
+def _part(asked: Asked, kept: Kept) -> tuple[int, int, int]:
     """First and last byte and the status; a range of another version is answered whole."""
     wanted = None
     if asked.if_range in {None, kept.etag}:

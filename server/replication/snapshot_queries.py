@@ -1,16 +1,37 @@
 """What snapshots ask the database: bodies to pack, packed files, and what must be dropped."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Integer, bindparam, func, null, select
 
 from server.db import tables
 from server.db.bulk import among, insert_new
+from server.db.direct import Direct
 from server.replication.queries import BUCKET_EXIT, RECORD, DbRow
 
 SNAPSHOT = tables.Snapshot.__table__
 _KEPT = SNAPSHOT.c
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """Which file: a bucket at one seq of one epoch, and how it is packed."""
+
+    bucket: str
+    epoch: int
+    seq: int
+    coding: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A stored file; `content` are its bytes if they were asked for."""
+
+    etag: str
+    size: int
+    content: bytes | None
 
 
 def bodies(db: Connection, bucket: str, *, limit: int) -> Sequence[bytes]:
@@ -31,30 +52,34 @@ def newest(db: Connection, buckets: Sequence[str]) -> dict[str, tuple[int, int]]
     return {row.bucket: (row.epoch, row.seq) for row in db.execute(statement)}
 
 
-def kept(db: Connection, bucket: str, *, epoch: int, seq: int, coding: str) -> DbRow | None:
-    """`(etag, size)` of one stored snapshot, or None."""
-    statement = select(_KEPT.etag, _KEPT.size).where(
-        _KEPT.bucket == bucket,
-        _KEPT.epoch == epoch,
-        _KEPT.seq == seq,
-        _KEPT.coding == coding,
-    )
-    return db.execute(statement).one_or_none()
+_THIS = (
+    _KEPT.bucket == bindparam("bucket"),
+    _KEPT.epoch == bindparam("epoch"),
+    _KEPT.seq == bindparam("seq"),
+    _KEPT.coding == bindparam("coding"),
+)
+_WHOLE = Direct(select(_KEPT.etag, _KEPT.size, _KEPT.body).where(*_THIS))
+_ABOUT = Direct(select(_KEPT.etag, _KEPT.size, null()).where(*_THIS))
+_SPAN = Direct(
+    select(
+        func.substr(
+            _KEPT.body, bindparam("first", type_=Integer), bindparam("length", type_=Integer)
+        )
+    ).where(*_THIS)
+)
 
 
-def span(
-    db: Connection, bucket: str, key: tuple[int, int, str], *, first: int, length: int
-) -> bytes | None:
-    """`length` bytes from `first` of the snapshot `(epoch, seq, coding)`, or None."""
-    epoch, seq, coding = key
-    statement = select(func.substr(_KEPT.body, first + 1, length)).where(
-        _KEPT.bucket == bucket,
-        _KEPT.epoch == epoch,
-        _KEPT.seq == seq,
-        _KEPT.coding == coding,
-    )
-    found = db.execute(statement).scalar_one_or_none()
-    return None if found is None else bytes(found)
+def kept(db: Connection, key: Key, *, content: bool) -> Kept | None:
+    """One stored snapshot, or None; with its bytes if `content`."""
+    rows = (_WHOLE if content else _ABOUT).rows(db, asdict(key))
+    return Kept(*rows[0]) if rows else None
+
+
+def span(db: Connection, key: Key, *, first: int, length: int) -> bytes | None:
+    """`length` bytes from `first` of a snapshot, or None if it is not stored any more."""
+    values = {**asdict(key), "first": first + 1, "length": length}
+    rows = _SPAN.rows(db, values)
+    return bytes(rows[0][0]) if rows else None
 
 
 def something_left(db: Connection, bucket: str, after_seq: int) -> bool:

@@ -11,7 +11,6 @@ import asyncio
 import gzip
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -21,6 +20,7 @@ from sqlalchemy import Connection
 from server.db.store import Store
 from server.replication import queries, snapshot_queries
 from server.replication.queries import BucketHead
+from server.replication.snapshot_queries import Key
 from sync.exchange import BucketPage, Offer
 from sync.snapshot import assemble_snapshot
 
@@ -32,16 +32,6 @@ KEPT_DAYS = 7
 _GZIP_LEVEL = 9
 _ZSTD_LEVEL = 12
 _MADE_ATTEMPTS = 3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Key:
-    """Which file: a bucket at one seq of one epoch, and how it is packed."""
-
-    bucket: str
-    epoch: int
-    seq: int
-    coding: str
 
 
 def is_large(head: BucketHead) -> bool:
