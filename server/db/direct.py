@@ -78,6 +78,11 @@ def _fetched(db: Connection, sql: str, parameters: tuple[Any, ...]) -> Sequence[
     raw: Any = db.connection.driver_connection
     try:
         rows: Sequence[Any] = await_only(raw.fetch(sql, *parameters))
+    except asyncpg.InternalClientError:
+        # It was told to end and has not ended yet; it never will be of use again.
+        raw.terminate()
     except _FAILED:
-        return db.exec_driver_sql(sql, parameters).all()
-    return rows
+        pass
+    else:
+        return rows
+    return db.exec_driver_sql(sql, parameters).all()

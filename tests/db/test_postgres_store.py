@@ -5,10 +5,11 @@ from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, Float, bindparam, func, select, update
 from sqlalchemy.exc import DBAPIError
 
 from server.db.bulk import insert_new
+from server.db.direct import Direct
 from server.db.postgres_store import POOL_WAIT_S, UnsafeStore, unsafe_settings
 from server.db.store import Store, StoreBusy, open_store
 from server.db.tables import Counter
@@ -245,3 +246,53 @@ async def test_a_mistake_of_ours_is_not_called_busy(pg: Store) -> None:
     with pytest.raises(DBAPIError):
         await pg.read(lambda db: db.exec_driver_sql("SELECT no_such_column"))
     assert await pg.read(lambda db: value_of(db, "a")) == 0
+
+
+async def test_a_question_to_a_connection_that_died_is_asked_again(pg: Store) -> None:
+    value = Direct(select(COUNTERS.c.value).where(COUNTERS.c.name == bindparam("name")))
+
+    def work(db: Connection) -> int:
+        return int(value.rows(db, {"name": "a"})[0][0])
+
+    other = await raw(pg)
+    for _ in range(3):
+        assert await pg.ask(work) == 0
+        await other.execute(DISCONNECT_ALL)
+    assert await pg.ask(work) == 0
+    await other.close()
+
+
+async def test_a_question_that_takes_too_long_is_busy_and_leaves_the_pool_whole(
+    pg: Store,
+) -> None:
+    slow = Direct(select(func.pg_sleep(bindparam("seconds", type_=Float))))
+
+    def work(db: Connection) -> None:
+        db.exec_driver_sql("SET statement_timeout = 50")
+        try:
+            slow.rows(db, {"seconds": 5.0})
+        finally:
+            db.exec_driver_sql("SET statement_timeout = 5000")
+
+    with pytest.raises(StoreBusy, match="timeout"):
+        await pg.ask(work)
+    for _ in range(3):
+        assert await pg.ask(lambda db: value_of(db, "a")) == 0
+
+
+async def test_a_cancelled_question_leaves_the_pool_whole(pg: Store) -> None:
+    slow = Direct(select(func.pg_sleep(bindparam("seconds", type_=Float))))
+    assert await pg.ask(lambda db: value_of(db, "a")) == 0
+    for _ in range(4):
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await pg.ask(lambda db: slow.rows(db, {"seconds": 3.0}))
+    for _ in range(4):
+        assert await pg.ask(lambda db: value_of(db, "a")) == 0
+
+
+async def test_a_noted_statement_is_stored_and_seen_by_everybody(pg: Store) -> None:
+    await pg.note(lambda db: add_one(db, "a"))
+    other = await raw(pg)
+    assert await other.fetchval("SELECT value FROM counter WHERE name = 'a'") == 1
+    await other.close()
