@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -84,33 +85,30 @@ _ITEM = (  # what `sync.canonical.feed_item` makes
     .concat(_bytes('",'))
     .concat(func.substr(RECORD.c.body, literal_column("2"), type_=LargeBinary))
 )
-_ITEMS = (
-    select(RECORD.c.seq, _ITEM.label("item"))
-    .where(*_PUT_AFTER)
-    .order_by(RECORD.c.seq)
-    .limit(bindparam("limit"))
-    .subquery("items")
-)
-_ARRAYS = select(
-    func.array_agg(_ITEMS.c.seq).label("seqs"), func.array_agg(_ITEMS.c.item).label("items")
-).subquery("arrays")
-_PAGE_ARRAYS = Direct(
-    select(
-        exists(select(_EXIT.seq).where(*_LEFT_AFTER)),
-        _ARRAYS.c.seqs,
-        _ARRAYS.c["items"],
-        _HEAD.epoch,
-        _HEAD.seq,
-        _HEAD.digest,
-    )
-    .select_from(BUCKET.join(_ARRAYS, true()))
-    .where(_HEAD.id == bindparam("bucket"))
-)
-"""A page as one row of arrays, with where the bucket stands in that moment.
 
-PostgreSQL sends five hundred rows as two arrays for less than as rows, and asyncpg reads them
-for less: it makes no object a row.
-"""
+
+@cache
+def _page_arrays(limit: int) -> Direct:
+    """A page as one row of arrays, with where the bucket stands in that moment.
+
+    PostgreSQL sends five hundred rows as two arrays for less than as rows, and asyncpg reads
+    them for less: it makes no object a row. The limit stands in the text, because PostgreSQL
+    plans anew each time what has it as a parameter.
+    """
+    items = (
+        select(RECORD.c.seq, _ITEM.label("item"))
+        .where(*_PUT_AFTER)
+        .order_by(RECORD.c.seq)
+        .limit(literal_column(str(limit)))
+        .subquery("items")
+    )
+    arrays = select(
+        func.array_agg(items.c.seq).label("seqs"), func.array_agg(items.c.item).label("items")
+    ).subquery("arrays")
+    left = exists(select(_EXIT.seq).where(*_LEFT_AFTER))
+    columns = (arrays.c.seqs, arrays.c["items"], _HEAD.epoch, _HEAD.seq, _HEAD.digest)
+    statement = select(left, *columns).select_from(BUCKET.join(arrays, true()))
+    return Direct(statement.where(_HEAD.id == bindparam("bucket")))
 
 
 def feed(db: Connection, bucket: str, after_seq: int, *, limit: int) -> Happened:
@@ -121,7 +119,7 @@ def feed(db: Connection, bucket: str, after_seq: int, *, limit: int) -> Happened
     values = {"bucket": bucket, "after": after_seq, "limit": limit}
     if db.dialect.name != "postgresql":
         return Happened(**_in_rows(db, values))
-    for left, seqs, items, *position in _PAGE_ARRAYS.rows(db, values):
+    for left, seqs, items, *position in _page_arrays(limit).rows(db, values):
         if left and after_seq > 0:
             break
         return Happened(seqs=seqs or (), items=items or (), position=_position([position]))
@@ -147,9 +145,10 @@ def _position(rows: Sequence[DbRow]) -> tuple[int, int, str]:
 
 
 _ALLOWED = union_all(
-    select(literal("config").label("id"), literal(-2, BigInteger).label("place")),
+    select(literal("config").label("id"), literal_column("-2", BigInteger).label("place")),
     select(
-        literal("user:").concat(bindparam("account_text", type_=Text)), literal(-1, BigInteger)
+        literal("user:").concat(bindparam("account_text", type_=Text)),
+        literal_column("-1", BigInteger),
     ),
     select(literal("grid:").concat(as_text(GRIDS_HELD.c.id)), GRIDS_HELD.c.lo),
 ).subquery("allowed")
@@ -171,20 +170,18 @@ _HEADS = Direct(
 _HOLDS = Direct(select(_ALLOWED.c.id).where(_ALLOWED.c.id == bindparam("bucket")))
 
 
-def may_hold(db: Connection, account: str, bucket: str, now_ms: int, *, limit: int) -> bool:
+def may_hold(db: Connection, account: str, bucket: str, now_ms: int) -> bool:
     """Whether a bucket is among those of `allowed_heads`."""
-    values = {"account": account, "account_text": account, "now": now_ms, "limit": limit}
+    values = {"account": account, "account_text": account, "now": now_ms}
     return bool(_HOLDS.rows(db, {**values, "bucket": bucket}))
 
 
-def allowed_heads(
-    db: Connection, account: str, now_ms: int, *, limit: int
-) -> Sequence[BucketHead]:
-    """Heads of what a worker may hold now: configuration, own, then at most `limit` grids.
+def allowed_heads(db: Connection, account: str, now_ms: int) -> Sequence[BucketHead]:
+    """Heads of what a worker may hold now: configuration, own, then grids.
 
     A bucket that nothing was ever put into has no row, and an empty head.
     """
-    values = {"account": account, "account_text": account, "now": now_ms, "limit": limit}
+    values = {"account": account, "account_text": account, "now": now_ms}
     return [_head(row) for row in _HEADS.rows(db, values)]
 
 

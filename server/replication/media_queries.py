@@ -30,9 +30,8 @@ WANTED = (
         .exists(),
     )
     .order_by(DECLARATION.c.declared_ms, DECLARATION.c.hash)
-    .limit(2 * WANTED_MAX)
 )
-"""Hashes that `device` declared after `since` and that are still waited for."""
+"""Hashes that `device` declared after `since` and that are still waited for, oldest first."""
 
 
 def media_declared(rows: Iterable[Mapping[str, Any]]) -> Upsert:
@@ -48,5 +47,5 @@ def media_wanted(db: Connection, device_id: str, now_ms: int) -> tuple[str, ...]
     At most `WANTED_MAX`; the rest follows when these are there.
     """
     values = {"device": device_id, "since": now_ms - ASKED_FOR_MS}
-    found = dict.fromkeys(row.hash for row in db.execute(WANTED, values))
+    found = dict.fromkeys(row.hash for row in db.execute(WANTED.limit(2 * WANTED_MAX), values))
     return tuple(found)[:WANTED_MAX]

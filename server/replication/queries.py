@@ -12,6 +12,7 @@ from sqlalchemy import (
     Table,
     Update,
     bindparam,
+    literal_column,
     select,
     update,
 )
@@ -27,6 +28,7 @@ from server.db.bulk import (
     upsert_all,
 )
 from sync.canonical import EMPTY_DIGEST
+from sync.exchange import GRIDS_MAX
 
 ACCOUNT = tables.Account.__table__
 AREA = tables.Area.__table__
@@ -74,7 +76,11 @@ def _locking(dialect: str, statement: Select[Any]) -> Select[Any]:
     return statement.with_for_update() if dialect == "postgresql" else statement
 
 
-INCARNATION_ID = select(INCARNATION.c.id).order_by(INCARNATION.c.created_ms.desc()).limit(1)
+INCARNATION_ID = (
+    select(INCARNATION.c.id)
+    .order_by(INCARNATION.c.created_ms.desc())
+    .limit(literal_column("1"))
+)
 
 
 def incarnation(db: Connection) -> str:
@@ -200,14 +206,17 @@ GRIDS_HELD = (
         ASSIGNMENT.c.account_id == bindparam("account"),
         ASSIGNMENT.c.valid_from_ms <= bindparam("now"),
         ASSIGNMENT.c.valid_to_ms.is_(None) | (ASSIGNMENT.c.valid_to_ms > bindparam("now")),
-        _GRID_AREA.c.level == LEVEL_GRID,
+        _GRID_AREA.c.level == literal_column(str(LEVEL_GRID)),
     )
     .distinct()
     .order_by(_GRID_AREA.c.lo)
-    .limit(bindparam("limit"))
+    .limit(literal_column(str(GRIDS_MAX)))
     .subquery("grids_held")
 )
-"""The first `limit` grids that `account` answers for at `now`, in order of the area tree."""
+"""The grids that `account` answers for at `now`, in order of the area tree, as many as may be.
+
+The limit stands in the text: PostgreSQL plans anew each time what has it as a parameter.
+"""
 
 
 # records
