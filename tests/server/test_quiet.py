@@ -129,7 +129,7 @@ async def test_a_lost_race_is_answered_the_long_way(
 
     raced = Raced(store, overtake)
     who, now = caller(phone, world), now_ms()
-    assert await quiet.quiet_call(raced, who, asked(phone), now_ms=now) is None  # type: ignore[arg-type]
+    assert await quiet.quiet_call(raced, who, asked(phone), now_ms=now) is None
     assert await quiet.quiet_call(store, who, asked(phone), now_ms=now) is not None
     assert (await standing(store, phone.id)).last_n == 5
 
