@@ -48,8 +48,7 @@ class Case:
 
     def move(self, record: Record, state: str, values: Mapping[str, Any] = EMPTY) -> None:
         """Put a record into a later state of its epoch."""
-        credit = self.deed.credit
-        status = advance(record.status, state, credit) if record.status else None
+        status = record.status and advance(record.status, state, self.deed.credit)
         self.sheet.revise(record, self.deed, status=status, values=values)
 
     def restart(self, record: Record, state: str, values: Mapping[str, Any] = EMPTY) -> None:

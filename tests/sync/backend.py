@@ -11,8 +11,10 @@ from typing import Any
 
 from sync.canonical import canonical
 from sync.codec import decode_record, encode_record
+from sync.dependants import Family
 from sync.fold import Entry
 from sync.ids import derived_id
+from sync.lifecycle import ERASE, RESOLVE
 from sync.mutation import ClockReading, Datum, Malformed, Mutation, Position
 from sync.outcome import Code, Outcome
 from sync.push import (
@@ -139,16 +141,26 @@ class Backend:
     def records(self) -> dict[str, Record]:
         return {each: decode_record(*row) for each, row in self.stored.items()}
 
-    def gather(self, batch: Iterable[Any]) -> dict[str, Record]:
+    def gather(self, batch: Iterable[Any], device: str = "") -> dict[str, Record]:
+        """What deciding a batch may need: what it refers to, and all below what may move."""
         mutations = [each for each in batch if isinstance(each, Mutation)]
-        if any("grid" in each.set or each.act is not None for each in mutations):
-            return self.records()
         found: dict[str, Record] = {}
         asked: set[str] = set()
-        while wanted := references(mutations, found) - asked:
+        while wanted := references(mutations, found, device=device) - asked:
             asked |= wanted
             rows = (self.record(each) for each in wanted)
             found |= {each.id: each for each in rows if each is not None}
+        below = [
+            each.record
+            for each in mutations
+            if "grid" in each.set or each.act in {"assign", ERASE, RESOLVE}
+        ]
+        if below:
+            everything = self.records()
+            family = Family(everything)
+            for each in below:
+                below += family.below(each)
+            found |= {each: everything[each] for each in below if each in everything}
         return found
 
     def push(
@@ -168,7 +180,7 @@ class Backend:
             settled={
                 n: each for (owner, n), each in self.answers.items() if owner == device.id
             },
-            records=self.gather([*batch, *_let_go(batch, held)]),
+            records=self.gather([*batch, *_let_go(batch, held)], device.id),
             authority={} if device.account in self.strangers else self.authority,
             located=located or {},
             group=self.groups.get(device.id),

@@ -4,14 +4,16 @@ import pytest
 
 from sync.codec import encode_record
 from sync.ids import derived_id
-from sync.lifecycle import INCIDENT, RANKS, TASK, Act, acts_of
+from sync.lifecycle import INCIDENT, RANKS, RESOLVE, TASK, Act, acts_of
 from sync.outcome import Code, Outcome
 from sync.record import Record
 from tests.sync.backend import (
+    ALWAYS,
     DWELLING,
     GRID,
     HOUR,
     HOUSEHOLD,
+    OTHER_GRID,
     START,
     Device,
     at,
@@ -188,9 +190,7 @@ def test_work_that_could_not_be_done_is_sent_back_without_counting_rework(dispat
     case.claim(case.colleague, "not_executable", 4)
     case.on_task(case.office, "rework")
     assert case.state == ("dispatched", 2)
-    assert "rework" not in case.backend.state(case.incident) or (
-        case.backend.state(case.incident)["rework"] == 0
-    )
+    assert "rework" not in case.backend.state(case.incident)
 
 
 def test_sending_finished_work_back_counts_rework(dispatched):
@@ -267,6 +267,14 @@ def test_a_task_for_nobody_in_particular_is_anybodys_of_the_area(case):
     assert case.claim(case.colleague, "start", 3).outcome is Outcome.APPLIED
 
 
+def test_a_task_for_nobody_is_not_everybodys(case):
+    case.decide("dispatch", task=TASK_ID)
+    case.backend.authority = {f"grid:{OTHER_GRID}": ALWAYS}
+    assert case.claim(case.colleague, "start", 2).code is Code.NOT_ASSIGNED
+    case.backend.authority = {f"grid:{GRID}": ALWAYS}
+    assert case.claim(case.colleague, "start", 3).outcome is Outcome.APPLIED
+
+
 def test_a_console_may_claim_for_a_worker_without_a_phone(dispatched):
     case = dispatched
     assert case.on_task(case.office, "finish").outcome is Outcome.APPLIED
@@ -310,3 +318,7 @@ def test_every_act_is_from_and_to_states_that_exist(kind):
         assert isinstance(act, Act)
         assert act.from_states <= RANKS[kind].keys(), name
         assert act.claims is None or act.claims in RANKS[kind]
+
+
+def test_of_a_kind_nobody_declared_only_contested_values_can_be_settled():
+    assert acts_of("unheard of").keys() == {RESOLVE}

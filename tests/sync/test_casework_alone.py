@@ -7,6 +7,7 @@ from tests.sync.backend import (
     HOUR,
     START,
     Backend,
+    uid,
 )
 from tests.sync.casework import TASK_ID
 
@@ -40,6 +41,20 @@ def test_an_incident_is_decided_when_its_task_is_no_longer_there(dispatched, res
 def test_an_incident_that_never_had_a_task_is_voided(case):
     assert case.decide("void").outcome is Outcome.APPLIED
     assert case.state == ("voided", 1)
+
+
+def test_work_on_a_task_that_was_away_does_not_move_an_incident_that_has_another(dispatched):
+    case = dispatched
+    away = case.backend.stored.pop(TASK_ID)
+    case.decide("close", text="a neighbour fixed it")
+    case.backend.stored[TASK_ID] = away
+    assert case.claim(case.worker, "start", 2).outcome is Outcome.APPLIED
+    assert case.state == ("closed", 1)
+    case.decide("reopen")
+    case.decide("dispatch", task=uid("second task"))
+    before = case.backend.record(case.incident)
+    assert case.claim(case.worker, "finish", 3).outcome is Outcome.APPLIED
+    assert case.backend.record(case.incident) == before
 
 
 def test_credit_moves_even_when_the_other_claim_is_no_longer_there(dispatched):

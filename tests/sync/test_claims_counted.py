@@ -2,14 +2,16 @@
 
 import pytest
 
+from sync.claims import keep_act
 from sync.fields import Text
 from sync.ids import derived_id
 from sync.kinds import SET_ELEMENTS_MAX
 from sync.lifecycle import RANKS, TASK, Listed, begin, claim, credit_of
 from sync.mutation import Quality
 from sync.outcome import Code, Outcome
-from sync.record import Credit
-from tests.sync.backend import END, HOUR, Device
+from sync.record import Credit, Record
+from sync.sheet import Deed, Sheet
+from tests.sync.backend import END, HOUR, Device, uid
 from tests.sync.histories import PHONES, busy_town
 from tests.sync.histories import TASK as TASK_ID
 
@@ -106,3 +108,18 @@ def test_a_claim_on_ones_own_claim_has_met_nobody():
     backend.do(device, TASK_ID, TASK, act="accept")
     again = backend.do(device, TASK_ID, TASK, act="start", base=seen.rev)
     assert again.outcome is Outcome.APPLIED
+
+
+def test_an_act_about_what_everybody_holds_is_kept_with_its_author_alone():
+    device = Device("office", console=True)
+    shared = Record(id=uid("shared"), kind="task", bucket="config", rev=1)
+    deed = Deed(
+        author=device.author,
+        mutation=device.mutation(shared.id, "task", act="withdraw"),
+        at_ms=END,
+        quality=Quality.EXACT,
+    )
+    sheet = Sheet({shared.id: shared})
+    keep_act(sheet, shared, deed, counted=True, result="why")
+    (kept,) = sheet.changed.values()
+    assert kept.bucket == device.author.home_bucket

@@ -4,10 +4,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync.cells import Cells, overlay
-from sync.codec import DEVICES_MAX, decode_record, encode_record
+from sync.codec import DEVICES_MAX, decode_place, decode_record, encode_place, encode_record
+from sync.known import Located
 from sync.mutation import Quality
 from sync.record import Cell, Credit, Head, Past, Record, Status
-from sync.state import open_conflicts, state_of
+from sync.state import live_value, open_conflicts, state_of
 
 COUNTS = st.integers(0, 2**53)
 NAMES = st.text(max_size=8)
@@ -100,6 +101,56 @@ def test_a_stored_record_with_changed_cells_is_written_like_one_read_whole(recor
     assert dict(fields) == {**record.fields, **changed}
     again = read_again(replace(stored, fields=fields))
     assert again == replace(record, fields={**record.fields, **changed})
+
+
+NUMBERED = st.builds(
+    Head,
+    value=st.none() | st.integers(0, 3),
+    rev=COUNTS,
+    device=NAMES,
+    n=COUNTS,
+    at_ms=st.integers(0, 3),
+    console=st.booleans(),
+)
+SHOWN = st.builds(
+    Cell,
+    heads=st.lists(NUMBERED, min_size=1, max_size=3).map(tuple),
+    kept=st.lists(NUMBERED, max_size=2).map(tuple),
+    past=st.just(()),
+    aside=st.just(()),
+) | NUMBERED.map(lambda head: Cell(heads=(head,)))
+FIELDS = ("door", "grid", "status", "last_verified_ms", "archived", "not of this kind")
+HOUSEHOLD_FIELDS = st.dictionaries(st.sampled_from(FIELDS), SHOWN)
+
+
+@given(HOUSEHOLD_FIELDS, HOUSEHOLD_FIELDS)
+def test_what_is_shown_of_cells_as_they_were_written_is_what_is_shown_of_cells_read(
+    fields, changed
+):
+    record = Record(id="r", kind="household", bucket="b", rev=1, fields=fields)
+    stored = read_again(record)
+    stored = replace(stored, fields=overlay(stored.fields, changed))
+    whole = replace(record, fields={**fields, **changed})
+    assert state_of(stored) == state_of(whole)
+    assert open_conflicts(stored) == open_conflicts(whole)
+    for name in FIELDS[:-1]:
+        assert live_value(stored, name) == live_value(whole, name)
+        assert live_value(stored, name) == live_value(
+            replace(stored, fields=whole.fields), name
+        )
+
+
+@given(
+    st.builds(
+        Located,
+        grid=st.none() | NAMES,
+        lon_e7=st.integers(),
+        lat_e7=st.integers(),
+        certain=st.booleans(),
+    )
+)
+def test_a_place_comes_back_from_its_text_as_it_was(located):
+    assert decode_place(encode_place(located)) == located
 
 
 def test_devices_that_are_no_longer_needed_are_forgotten_in_time():

@@ -2,6 +2,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -53,8 +54,16 @@ class Line:
         assert _numbers(self.cell.heads) == _numbers(self.history.heads())
         assert shown(self.cell, self.rule) == self.history.shown()
         assert contested_values(self.cell, self.rule) == self.history.values()
-        if self.rule.contested:
-            assert _numbers(self.cell.kept) == _numbers(self.history.kept())
+        kept = _numbers(self.history.kept()) if self.rule.contested else set()
+        assert _numbers(self.cell.kept) == kept
+        self.check_aside(self.cell)
+
+    def check_aside(self, cell: Cell) -> None:
+        """What is put aside is found nowhere else, and is the newest of its device."""
+        devices = [each.device for each in cell.aside]
+        assert len(devices) == len(set(devices))
+        found = {*cell.heads, *cell.kept, *(each.head for each in cell.past)}
+        assert found.isdisjoint(cell.aside)
 
 
 def _numbers(heads: Iterable[Any]) -> set[tuple[str, int]]:
@@ -176,6 +185,16 @@ def test_a_base_older_than_what_is_remembered_never_drops_a_value_silently():
     late = accept(cell, 1, stamp("b", 1, rev=99, base=1), rule)
     assert late is not None
     assert contested_values(late, rule) == {1, PAST_MAX + 3}
+
+
+@pytest.mark.parametrize("base", range(1, PAST_MAX + 2))
+def test_saying_what_was_shown_at_the_base_asks_for_nothing_as_far_back_as_is_remembered(base):
+    rule = RULES[Policy.LATEST]
+    cell = None
+    for rev in range(1, PAST_MAX + 2):
+        cell = accept(cell, f"value {rev}", stamp("a", rev, rev=rev, base=rev - 1), rule)
+    said_again = accept(cell, f"value {base}", stamp("b", 1, rev=99, base=base), rule)
+    assert (said_again is None) == (base > 1)
 
 
 def test_the_same_value_said_twice_without_seeing_each_other_is_no_conflict():

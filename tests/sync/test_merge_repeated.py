@@ -86,6 +86,18 @@ def test_a_losing_value_that_is_kept_may_be_said_again():
     assert line.history.values() == {"early", "third"}
 
 
+def test_a_losing_value_that_a_person_decided_against_may_be_said_again():
+    line = Line(Policy.LATEST)
+    line.say(said("shown", 1, 0, "anna", at_ms=10))
+    line.say(said("early", 2, 0, "bo", at_ms=5))
+    line.say(said("third", 3, 2, "chen", at_ms=20))
+    line.say(said("third", 4, 3, "office", at_ms=30, decisive=True))
+    line.check()
+    line.say(said("early", 5, 0, "bo"))
+    assert line.rev == 4
+    assert not line.history.values()
+
+
 def test_a_cleared_and_a_written_number_are_both_heads_of_the_greatest_value():
     line = Line(Policy.MAX)
     line.say(said(0, 1, 0, "anna"))
