@@ -93,3 +93,17 @@ def test_a_family_learns_only_after_it_was_asked(backend):
     assert leader_of(backend.record(GRID)) is None
     family.note([backend.record(GRID)])
     assert family.below(GRID) == []
+
+
+def test_what_belongs_to_a_task_in_no_grid_follows_it_from_worker_to_worker(
+    backend, anna, bo, office
+):
+    incident = uid("incident nowhere")
+    backend.do(office, incident, "incident", set={"class": "leak"})
+    given = {"task": TASK_ID, "assignee": anna.account}
+    backend.do(office, incident, "incident", act="dispatch", args=given)
+    backend.do(anna, NOTE, "note", set={"parent": TASK_ID, "text": "!"})
+    backend.do(office, TASK_ID, "task", act="assign", args={"assignee": bo.account})
+    for each in (TASK_ID, NOTE):
+        assert backend.record(each).bucket == f"user:{bo.account}"
+        assert "grid" not in backend.state(each)

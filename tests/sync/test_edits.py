@@ -160,3 +160,12 @@ def test_of_a_visit_to_people_who_were_erased_stays_that_it_took_place(backend, 
     assert live_value(record, "outcome") == "done"
     assert live_value(record, "grid") is None
     assert live_value(record, "text") is None
+
+
+def test_nothing_but_a_visit_begins_under_people_who_were_erased(backend, anna, office):
+    erase = {"act": "erase", "args": {"reason": "person_asked"}}
+    backend.do(office, HOUSEHOLD, "household", **erase)
+    said = {"household": HOUSEHOLD, "name": "Wu"}
+    answer = backend.do(anna, uid("person"), "resident", set=said)
+    assert told(answer) == (Outcome.RECORDED, Code.ERASED, None)
+    assert backend.record(uid("person")) is None
