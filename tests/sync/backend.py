@@ -33,15 +33,12 @@ from sync.push import (
 from sync.record import Record
 from sync.release import RELEASE, Ruling, Why, is_ruling, released, ruling_args, ruling_of
 from sync.state import is_archived, open_conflicts, state_of
+from tests.sync.revisions import check_revisions
 
 HOUR = 3_600_000
 START = 1_790_000_000_000
 END = START + 1_000 * HOUR
 WITHOUT_EFFECT = frozenset({Outcome.HELD, Outcome.INVALID, Outcome.QUARANTINED})
-UNTOLD = frozenset(
-    {Code.UNKNOWN_RECORD, Code.SERVER_FAULT, Code.GROUP_TOO_LARGE, Code.GROUP_CUT}
-)
-"""Whoever is told this is not told which revision the record has."""
 ALWAYS = (Interval(lo_ms=0, hi_ms=None),)
 
 
@@ -209,25 +206,12 @@ class Backend:
         )
         self._remember(device, batch, plan, located or {})
         if len(batch) == 1 and plan.settled:
-            self._check_revisions(device, batch[0], plan)
+            self._check(device, batch[0], plan)
         return plan
 
-    def _check_revisions(self, device: Device, only: Mutation | Malformed, plan: Plan) -> None:
-        """The answer names the revision that stands; what was written stands at its own."""
-        (answer,) = plan.settled
+    def _check(self, device: Device, only: Mutation | Malformed, plan: Plan) -> None:
         now = self.record(only.record) if isinstance(only, Mutation) else None
-        untold = answer.outcome is Outcome.QUARANTINED or answer.code in UNTOLD
-        assert answer.rev == (0 if now is None or untold else now.rev)
-        for record in plan.writes.values():
-            cells = [*record.fields.values()]
-            cells += [cell for elements in record.sets.values() for cell in elements.values()]
-            revs = {
-                head.rev
-                for cell in cells
-                for head in cell.heads
-                if (head.device, head.n) == (device.id, only.n)
-            }
-            assert revs <= {record.rev}
+        check_revisions(device.id, only, plan, now)
 
     def _held_of(self, device: Device, batch: Sequence[Any]) -> dict[int, Held]:
         """By n, what the rulings of a batch are about."""

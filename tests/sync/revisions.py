@@ -1,0 +1,37 @@
+"""What an answer says of revisions: it names the one that stands."""
+
+from collections.abc import Iterator
+
+from sync.known import Plan, Settled
+from sync.mutation import Malformed, Mutation
+from sync.outcome import Code, Outcome
+from sync.record import Head, Record
+
+UNTOLD = frozenset(
+    {Code.UNKNOWN_RECORD, Code.SERVER_FAULT, Code.GROUP_TOO_LARGE, Code.GROUP_CUT}
+)
+"""Whoever is told this is not told which revision the record has."""
+
+
+def check_revisions(
+    device: str, only: Mutation | Malformed, plan: Plan, now: Record | None
+) -> None:
+    """Check the plan of a push of one mutation, whose record is `now` after it."""
+    (answer,) = plan.settled
+    told = 0 if now is None or _is_untold(answer) else now.rev
+    assert answer.rev == told
+    for record in plan.writes.values():
+        own = {each.rev for each in _heads(record) if (each.device, each.n) == (device, only.n)}
+        assert own <= {record.rev}
+
+
+def _is_untold(answer: Settled) -> bool:
+    return answer.outcome is Outcome.QUARANTINED or answer.code in UNTOLD
+
+
+def _heads(record: Record) -> Iterator[Head]:
+    for cell in record.fields.values():
+        yield from cell.heads
+    for elements in record.sets.values():
+        for cell in elements.values():
+            yield from cell.heads
