@@ -38,7 +38,8 @@ class MediaRefused(Problem):
     """These bytes cannot be kept: `code` says why. Do not send them again.
 
     `type`: not one of the accepted types, or not what was announced. `unreadable`: damaged, or
-    not really a photo. `pixels`: too many of them. `erased`: it belonged to deleted data.
+    not really a photo. `pixels`: too many of them. `effort`: reading it takes more memory or
+    time than a photo of any allowed size needs. `erased`: it belonged to deleted data.
     """
 
     slug, status = "media-refused", HTTPStatus.UNSUPPORTED_MEDIA_TYPE

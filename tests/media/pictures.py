@@ -137,3 +137,57 @@ def adts(frames: int = 20, size: int = 100) -> bytes:
         ]
     )
     return b"".join(header + bytes([number % 256] * size) for number in range(frames))
+
+
+LARGEST = (8_000, 6_250)
+"""Width and height of a picture of exactly 50 megapixels."""
+
+
+def _full_of_detail(mode: str) -> Image.Image:
+    """A picture of 50 megapixels of noise, the same in each of its hundred tiles."""
+    picture = Image.new(mode, LARGEST)
+    width, height = LARGEST[0] // 10, LARGEST[1] // 10
+    noise = random.Random(5).randbytes(width * height * len(mode))  # noqa: S311 - repeatable
+    tile = Image.frombytes(mode, (width, height), noise)
+    for number in range(100):
+        picture.paste(tile, (number % 10 * width, number // 10 * height))
+    return picture
+
+
+def largest(name: str) -> bytes:
+    """The dearest picture of 50 megapixels of a kind that fits into one upload."""
+    mode, form, how = {
+        "jpeg": ("RGB", "JPEG", {"quality": 40}),
+        "progressive jpeg": (
+            "RGB",
+            "JPEG",
+            {"quality": 20, "progressive": True, "subsampling": 0},
+        ),
+        "png": ("RGB", "PNG", {"compress_level": 1}),
+        "webp": ("RGB", "WEBP", {"quality": 20, "method": 2}),
+        "webp with transparency": ("RGBA", "WEBP", {"quality": 5, "method": 2}),
+    }[name]
+    picture = _full_of_detail(mode)
+    if mode == "RGBA":  # two bits of transparency a pixel
+        picture.putalpha(picture.getchannel("A").point(lambda value: value >> 6 << 6))
+    elif form == "PNG":  # one bit a pixel: more does not fit into 20 MiB
+        picture = picture.convert("1").convert(mode)
+    out = io.BytesIO()
+    picture.save(out, form, **how)
+    return out.getvalue()
+
+
+def scanned_again(scans: int) -> bytes:
+    """A small progressive JPEG that has its last scan many times: each is decoded anew."""
+    out = io.BytesIO()
+    Image.new("RGB", (1_000, 1_000), (9, 99, 9)).save(out, "JPEG", progressive=True)
+    whole = out.getvalue()
+    last = whole.rindex(b"\xff\xda")
+    return whole[:last] + whole[last:-2] * scans + b"\xff\xd9"
+
+
+def huge_webp(width: int, height: int) -> bytes:
+    """A WebP that claims a size and has no pixels."""
+    sides = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
+    header = b"VP8X" + struct.pack("<I", 10) + b"\0\0\0\0" + sides
+    return b"RIFF" + struct.pack("<I", len(header) + 4) + b"WEBP" + header

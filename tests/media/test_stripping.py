@@ -1,5 +1,6 @@
 """Of a photo only its pixels are kept, whatever else was in the file, and nothing explodes."""
 
+import errno
 import io
 import struct
 import subprocess
@@ -14,6 +15,7 @@ from PIL import Image, ImageOps
 from server.media import stripping
 from server.media.cleaning import clean
 from server.media.sound import NotThatSound, cleaned_adts, cleaned_wav
+from server.settings import Limits
 from tests.media import pictures
 
 pytestmark = pytest.mark.anyio
@@ -32,11 +34,11 @@ MORE_MARKS = (b"xmpmeta", b"tEXt", b"zTXt", b"iTXt", b"tIME", b"seCr", b"LIST", 
 def cleaned(tmp_path):
     """Strip some bytes in the real child process; returns the verdict and what was written."""
 
-    async def run(content: bytes, pixels_max: int = PIXELS):
+    async def run(content: bytes, pixels_max: int = PIXELS, **more: int):
         source, target = tmp_path / "source", tmp_path / "target"
         source.write_bytes(content)
         target.unlink(missing_ok=True)
-        verdict = await clean(source, target, pixels_max=pixels_max)
+        verdict = await clean(source, target, pixels_max=pixels_max, **more)
         return verdict, target.read_bytes() if target.exists() else b""
 
     return run
@@ -114,6 +116,8 @@ HOSTILE = {
     "half a webp": (pictures.webp()[:150], "unreadable"),
     "a png that calls itself jpeg": (b"\xff\xd8\xff" + pictures.png(), "unreadable"),
     "pixels for 4,000,000,000": (pictures.png_of(60_000, 60_000, b""), "pixels"),
+    "a webp of 16,000 megapixels": (pictures.huge_webp(1 << 17, 1 << 17), "pixels"),
+    "a webp of 150 megapixels": (pictures.huge_webp(15_000, 10_000), "pixels"),
     "pixels in one line": (pictures.png_of(40_000, 1, b""), "pixels"),
     "a png of nothing": (pictures.png_of(0, 0, b""), "unreadable"),
     "a text that unpacks to 200 MB": (
@@ -159,18 +163,65 @@ async def test_a_picture_that_unpacks_to_too_much_takes_no_more_than_its_process
     assert (await cleaned(content, 40_000_000))[0].refused == "pixels"
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name", ["jpeg", "progressive jpeg", "png", "webp", "webp with transparency"]
+)
+async def test_the_largest_picture_is_kept_however_dear_it_is(cleaned, name):
+    content = pictures.largest(name)
+    assert 5_000_000 < len(content) <= Limits().upload_bytes
+    verdict, found = await cleaned(content, Limits().photo_pixels)
+    assert verdict.refused is None
+    assert Image.open(io.BytesIO(found)).size == pictures.LARGEST
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
+async def test_one_row_more_than_the_largest_picture_is_refused(cleaned, form):
+    out = io.BytesIO()
+    width, height = pictures.LARGEST
+    Image.new("RGB", (width, height + 1)).save(out, form)
+    verdict, found = await cleaned(out.getvalue(), Limits().photo_pixels)
+    assert verdict.refused == "pixels"
+    assert found == b""
+
+
+async def test_a_picture_that_takes_too_long_is_refused_for_that_reason(cleaned):
+    """The verdict is about the bytes, so the phone is not told to come again with them."""
+    content = pictures.scanned_again(20_000)
+    assert len(content) < 500_000
+    verdict, found = await cleaned(content, cpu_s=1)
+    assert (verdict.refused, found) == ("effort", b"")
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (MemoryError(), stripping.TOO_COSTLY),
+        (OSError(errno.EFBIG, "too large"), stripping.TOO_COSTLY),
+        (OSError(errno.ENOSPC, "full"), stripping.NO_ROOM),
+        (OSError("broken data stream"), stripping.UNREADABLE),
+        (ValueError("damaged"), stripping.UNREADABLE),
+        (stripping.TooManyPixels(), stripping.TOO_MANY_PIXELS),
+    ],
+)
+def test_each_failure_has_the_code_of_its_reason(error, code):
+    assert stripping.code_of(error) == code
+
+
 def test_the_process_limits_itself_before_it_looks(tmp_path):
     source = tmp_path / "source"
     source.write_bytes(pictures.jpeg())
     code = (
-        "import resource, sys; from server.media import stripping as s; s.limit_process();"
-        "print([resource.getrlimit(k)[0] for k in"
+        "import resource, sys; from server.media import stripping as s;"
+        "s.limit_process(s.Bounds(1_000, 7));"
+        "print([resource.getrlimit(k) for k in"
         " (resource.RLIMIT_AS, resource.RLIMIT_CPU, resource.RLIMIT_CORE)])"
     )
     done = subprocess.run(
         [sys.executable, "-I", "-c", code], capture_output=True, check=True, text=True
     )
-    assert done.stdout.strip() == str([stripping.MEMORY_BYTES, stripping.CPU_S, 0])
+    memory = stripping.Bounds(1_000).memory_bytes
+    assert done.stdout.strip() == str([(memory, memory), (7, 12), (0, 0)])
 
 
 def test_a_wav_is_its_format_and_its_samples():
