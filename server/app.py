@@ -50,6 +50,7 @@ async def _running(app: FastAPI) -> AsyncIterator[None]:
         yield
     finally:
         collecting.cancel()
+        await asyncio.wait([collecting])  # its last statement still needs the store
         await quotas.close()
         await wakeups.close()
         if opened:

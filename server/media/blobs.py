@@ -22,6 +22,7 @@ from server.problems import NotFound, ServiceUnavailable
 
 PIECE_BYTES = 256 * 1024
 OBJECT_PREFIX = "media"
+_UNFINISHED = ".part"
 
 
 class Blobs(ABC):
@@ -74,13 +75,17 @@ class FolderBlobs(Blobs):
     def _put(self, key: str, path: Path) -> None:
         target = self.path(key)
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        unfinished = target.with_suffix(".part")
-        with path.open("rb") as source, unfinished.open("wb") as copy:
-            while piece := source.read(PIECE_BYTES):
-                copy.write(piece)
-            copy.flush()
-            os.fsync(copy.fileno())
-        unfinished.replace(target)
+        unfinished = target.with_suffix(_UNFINISHED)
+        try:
+            with path.open("rb") as source, unfinished.open("wb") as copy:
+                while piece := source.read(PIECE_BYTES):
+                    copy.write(piece)
+                copy.flush()
+                os.fsync(copy.fileno())
+            unfinished.replace(target)
+        except OSError:
+            unfinished.unlink(missing_ok=True)
+            raise
         for folder in (target.parent, self._folder):
             _sync_folder(folder)
 
@@ -102,9 +107,14 @@ class FolderBlobs(Blobs):
     @override
     async def delete(self, key: str) -> None:
         try:
-            await asyncio.to_thread(self.path(key).unlink, missing_ok=True)
+            await asyncio.to_thread(self._delete, key)
         except OSError as error:
             raise problem_of_disk(error) from error
+
+    def _delete(self, key: str) -> None:
+        path = self.path(key)
+        for each in (path, path.with_suffix(_UNFINISHED)):  # a server died while it wrote it
+            each.unlink(missing_ok=True)
 
 
 class ObjectBlobs(Blobs):

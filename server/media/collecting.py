@@ -14,7 +14,7 @@ from typing import Final
 from server.clock import jitter_s, now_ms
 from server.db.store import Store
 from server.media import forgetting_queries as queries
-from server.media.finishing import abandon
+from server.media.finishing import abandon, let_go
 from server.media.queries import MediaRow
 from server.media.store import MediaStore
 from server.media.uploading import EXPIRES_MS
@@ -55,13 +55,13 @@ async def collect(store: Store, media: MediaStore, *, now_ms: int) -> Collected:
     return done
 
 
-async def keep_collecting(store: Store, media: MediaStore) -> None:
-    """Collect about once an hour, for ever; a store that is away is tried again next time.
+async def keep_collecting(store: Store, media: MediaStore, *, pause_s: float = PAUSE_S) -> None:
+    """Collect about every `pause_s`, for ever; a store that is away is tried again next time.
 
     Every process does it. Two that meet do each other no harm.
     """
     while True:
-        await asyncio.sleep(jitter_s(PAUSE_S / 2))
+        await asyncio.sleep(jitter_s(pause_s / 2))
         try:
             done = await collect(store, media, now_ms=now_ms())
         except Exception as error:  # noqa: BLE001 - the next hour may be better
@@ -125,8 +125,14 @@ async def _strays(store: Store, media: MediaStore, done: Collected, *, now_ms: i
         wanted = await _wanted(store, part)
         for name in part:
             if name.partition(".")[0] not in wanted:
-                media.partials.remove(name)
-                done.files += 1
+                done.files += await _removed(store, media, name)
+
+
+async def _removed(store: Store, media: MediaStore, name: str) -> bool:
+    if is_id(name):
+        return await let_go(store, media, name)
+    media.partials.remove(name)
+    return True
 
 
 async def _wanted(store: Store, names: Sequence[str]) -> set[str]:

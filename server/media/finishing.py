@@ -17,7 +17,7 @@ from server.media.partials import Partial, sha256_of
 from server.media.queries import MediaRow
 from server.media.store import MediaStore
 from server.problems import NotFound, ServiceUnavailable
-from server.upload_problems import HashMismatch, MediaRefused
+from server.upload_problems import HashMismatch, MediaRefused, UploadLocked
 
 _HASH = "sha256:"
 _KNOWN_OTHERWISE = frozenset({"refused", "erased"})
@@ -41,8 +41,8 @@ async def finish(
         cleaned = await _cleaned(media, upload)
         row = await _kept(media, upload, cleaned, now_ms=now_ms)
         known = await store.write(lambda db: _noted(db, row))
-        if known.blob != row["blob"] and row["blob"] is not None:
-            await media.blobs.delete(upload.id)
+    if known.blob != upload.id:  # another was quicker, maybe since a server died after storing
+        await media.blobs.delete(upload.id)
     if known.state in _KNOWN_OTHERWISE:
         await abandon(store, media, upload)
         raise MediaRefused(code=known.code or known.state)
@@ -122,3 +122,19 @@ async def abandon(store: Store, media: MediaStore, upload: MediaRow) -> None:
 
     await store.write(work)
     media.partials.drop(upload.id)
+
+
+async def let_go(store: Store, media: MediaStore, upload: str) -> bool:
+    """Remove what an upload left that is not known any more; False if somebody holds it.
+
+    A server may have died after it stored the photo and before anything said so. The file of
+    the upload goes last: as long as it is there, the next collection looks again.
+    """
+    try:
+        with media.partials.locked(upload):
+            if not await store.read(lambda db: queries.is_kept(db, upload)):
+                await media.blobs.delete(upload)
+            media.partials.drop(upload)
+    except (NotFound, UploadLocked):
+        return False
+    return True

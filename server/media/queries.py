@@ -111,6 +111,11 @@ def blob_with(db: Connection, media: str) -> MediaRow | None:
     return db.execute(select(*_blob).where(_blob.hash == media)).one_or_none()
 
 
+def is_kept(db: Connection, blob: str) -> bool:
+    """Say whether some bytes are known to be stored under this key, or yet to be removed."""
+    return bool(db.execute(select(exists().where(_blob.blob == blob))).scalar())
+
+
 def has_copy(db: Connection, media: str, account: str) -> bool:
     """Say whether an account showed that it has these bytes."""
     found = exists().where(_copy.hash == media, _copy.account_id == account)

@@ -10,7 +10,7 @@ from server.db.store import Store
 from server.identity.principal import Principal
 from server.media import queries
 from server.media.access import records_shown
-from server.media.finishing import abandon, finish
+from server.media.finishing import abandon, finish, let_go
 from server.media.partials import Partial, receive
 from server.media.queries import MediaRow
 from server.media.store import MediaStore
@@ -61,7 +61,7 @@ async def start(desk: Desk, wanted: Announced) -> MediaRow:
         raise MediaRefused(code=refused)
     upload, dropped = await desk.store.write(lambda db: _begun(db, desk, wanted))
     for each in dropped:
-        desk.media.partials.drop(each)
+        await let_go(desk.store, desk.media, each)
     return await owned(desk, upload)
 
 

@@ -1,13 +1,16 @@
 """What is no longer wanted goes; what a record names stays, whatever happens in between."""
 
+import asyncio
 import os
+from collections.abc import Callable
 
 import pytest
 from sqlalchemy import select
 
+from server.app import create_app
 from server.clock import now_ms
 from server.db.tables import MediaBlob, MediaUpload
-from server.media.collecting import MARKED_MS, Collected, collect
+from server.media.collecting import MARKED_MS, STRAY_MS, Collected, collect, keep_collecting
 from server.media.forgetting_queries import erase_media
 from sync.media import DAY_MS
 from tests.media.pictures import plain_jpeg
@@ -138,3 +141,112 @@ async def test_files_of_no_upload_go_after_an_hour(ann, store, media):
     assert (await collect(store, media, now_ms=now_ms())).files == 0
     assert (await collect(store, media, now_ms=now_ms() + 2 * MARKED_MS)).files == 3
     assert await ann.offset(address) == 10
+
+
+async def stored_by_a_server_that_died(ann, media) -> str:
+    """An upload with all its bytes whose photo is in the store, and nothing says so yet."""
+    address = await ann.begun(PHOTO)
+    await ann.patch(address, 0, PHOTO[:-1])
+    upload = address.rsplit("/", 1)[-1]
+    path = media.partials.path(upload)
+    path.write_bytes(PHOTO)
+    await media.blobs.put(upload, path)
+    return address
+
+
+async def test_of_two_uploads_of_a_photo_only_one_is_kept_though_a_server_died_in_between(
+    ann, hand, media
+):
+    address = await stored_by_a_server_that_died(ann, media)
+    await hand("bob").stored(PHOTO)
+    assert len(files(media)) == 2
+    assert await ann.offset(address) == len(PHOTO)
+    assert len(files(media)) == 1
+    for each in (ann, hand("bob")):
+        assert (await each.fetch(hash_of(PHOTO))).status_code == 200
+
+
+async def test_starting_again_removes_what_a_server_that_died_had_stored(ann, hand, media):
+    await stored_by_a_server_that_died(ann, media)
+    await hand("bob").stored(PHOTO)
+    await ann.stored(PHOTO)
+    assert len(files(media)) == 1
+    assert list(media.partials.folder.iterdir()) == []
+    assert (await ann.fetch(hash_of(PHOTO))).status_code == 200
+
+
+async def test_what_a_server_stored_before_it_died_goes_with_the_file_of_its_upload(
+    ann, store, media
+):
+    """The row went while somebody held the file: the next collection looks at it."""
+    address = await stored_by_a_server_that_died(ann, media)
+    with media.partials.locked(address.rsplit("/", 1)[-1]):
+        second = await ann.begun(PHOTO)
+        late = now_ms() + 2 * STRAY_MS
+        assert await collect(store, media, now_ms=late) == Collected()
+    assert len(files(media)) == 1
+    assert (await collect(store, media, now_ms=late)).files == 1
+    assert files(media) == []
+    assert list(media.partials.folder.iterdir()) == []
+    assert await ann.offset(second) == 0
+
+
+async def test_the_file_of_a_finished_upload_goes_and_its_photo_stays(ann, store, media):
+    address = await ann.begun(PHOTO)
+    await ann.patch(address, 0, PHOTO)
+    media.partials.path(address.rsplit("/", 1)[-1]).write_bytes(PHOTO)
+    assert (await collect(store, media, now_ms=now_ms() + 2 * STRAY_MS)).files == 1
+    assert (await ann.fetch(hash_of(PHOTO))).status_code == 200
+
+
+async def test_half_a_copy_in_the_media_store_goes_with_its_upload(ann, client, media):
+    address = await ann.begun(PHOTO)
+    half = media.blobs.path(address.rsplit("/", 1)[-1]).with_suffix(".part")
+    half.parent.mkdir(parents=True)
+    half.write_bytes(PHOTO[:10])
+    assert (await client.delete(address, headers=ann.headers)).status_code == 204
+    assert files(media) == []
+
+
+async def until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(30):
+        while not true():  # noqa: ASYNC110 - a file has no event
+            await asyncio.sleep(0.05)
+
+
+async def test_collecting_goes_on_when_the_media_store_was_away(ann, phone, store, media):
+    """The folder of the photo is a file for a while, so that nothing in it can be removed."""
+    report = phone.report(*centre_e7(0)) | {"add": {"media": [hash_of(PHOTO)]}}
+    await phone.sync([report])
+    await ann.stored(PHOTO)
+    await store.write(lambda db: erase_media(db, [report["record"]], now_ms()))
+    [photo] = files(media)
+    folder, aside = photo.parent, photo.parent.with_name("aside")
+    folder.rename(aside)
+    folder.write_bytes(b"")
+    stray = media.partials.folder / "rubbish"
+    collecting = asyncio.create_task(keep_collecting(store, media, pause_s=0.01))
+    await asyncio.sleep(1.5)
+    assert not collecting.done()
+    folder.unlink()
+    aside.rename(folder)
+    await until(lambda: not photo.exists())
+    stray.write_bytes(b"x")
+    os.utime(stray, (0, 0))
+    await until(lambda: not stray.exists())
+    collecting.cancel()
+    await asyncio.wait([collecting])
+    assert collecting.cancelled()
+
+
+async def test_an_application_that_stops_waits_for_its_collector(settings, store):
+    app = create_app(settings, store=store)
+    async with app.router.lifespan_context(app):
+        [collecting] = [
+            each
+            for each in asyncio.all_tasks()
+            if each.get_coro().__name__ == keep_collecting.__name__
+        ]
+        await asyncio.sleep(0)
+        assert not collecting.done()
+    assert collecting.cancelled()
