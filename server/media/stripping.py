@@ -171,7 +171,11 @@ def code_of(error: Exception) -> int:
     return _CODES.get(getattr(error, "errno", None), UNREADABLE)
 
 
-_CODES = {errno.ENOSPC: NO_ROOM, errno.EDQUOT: NO_ROOM, errno.EFBIG: TOO_COSTLY}
+_CODES: dict[int | None, int] = {
+    errno.ENOSPC: NO_ROOM,
+    errno.EDQUOT: NO_ROOM,
+    errno.EFBIG: TOO_COSTLY,
+}
 
 
 if __name__ == "__main__":

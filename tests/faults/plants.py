@@ -1,13 +1,15 @@
 """Known bugs, put into a server while it starts, to see that the harness finds them.
 
 The product has no switch for any of them: the process that is to be wrong replaces functions of
-its own before it serves. The numbers are those of the list that the harness must find; number 9
-(the offset of an upload kept beside the file) waits for uploads.
+its own before it serves. The numbers are those of the list that the harness must find.
 """
 
 import asyncio
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, text
@@ -16,6 +18,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 import sync.push
 from server.db import failpoints, postgres_store
 from server.db.bulk import Upsert
+from server.media.partials import Partial, Partials
 from server.replication import apply, feed_queries, push, queries
 from sync.mutation import Malformed, Mutation
 from sync.push import Settled
@@ -169,6 +172,39 @@ def _answers_in_memory() -> None:
     replace_in(queries, "settled_rows", remembered)
 
 
+def _offset_beside_the_file() -> None:
+    """How far an upload came stands in a file beside it, written once a chunk is complete."""
+    sync_file, lock = Partial.sync, Partials.locked
+
+    def side(partials: Partials, upload: str) -> Path:
+        return partials.folder / f"{upload}.offset"
+
+    def noted(self: Partials, upload: str) -> int:
+        path = side(self, upload)
+        return int(path.read_text()) if path.exists() else 0
+
+    def append(self: Partial, piece: bytes) -> None:
+        os.pwrite(self._fd, piece, os.fstat(self._fd).st_size)
+        self.size += len(piece)
+
+    def sync_and_note(self: Partial) -> None:
+        sync_file(self)
+        Path(f"/proc/self/fd/{self._fd}").resolve().with_suffix(".offset").write_text(
+            str(self.size)
+        )
+
+    @contextmanager
+    def locked(self: Partials, upload: str) -> Iterator[Partial]:
+        with lock(self, upload) as partial:
+            partial.size = noted(self, upload)
+            yield partial
+
+    replace_in(Partial, "append", append)
+    replace_in(Partial, "sync", sync_and_note)
+    replace_in(Partials, "size", noted)
+    replace_in(Partials, "locked", locked)
+
+
 def _locks_in_arrival_order() -> None:
     """Buckets are locked in the order in which a request names them."""
     touched, lock = apply._touched, queries.lock_buckets
@@ -262,6 +298,7 @@ PLANTS = {
         "cursor from a sequence", _unsafe_cursor, "soak", "postgresql", "missed", "reset"
     ),
     8: _plant("answers kept in memory", _answers_in_memory, "lost-replies", "sqlite", "stuck"),
+    9: _plant("offset beside the file", _offset_beside_the_file, "uploads", "sqlite", "offset"),
     10: _plant(
         "buckets locked in arrival order",
         _locks_in_arrival_order,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from tests.faults import crashes, cuts, disks, kills, races, scope, soak, wakeups
+from tests.faults import crashes, cuts, disks, kills, races, scope, soak, uploads, wakeups
 from tests.faults.plants import PLANTS, Plant
 from tests.faults.report import Report, reporting
 from tests.faults.servers import DATABASES, Cluster, Launcher
@@ -157,6 +157,9 @@ RUNS: dict[str, Run] = {
         report, scene.stage, rounds=5 * scene.size.rounds
     ),
     "scope": lambda report, scene: scope.probe_scope(report, scene.stage),
+    "uploads": lambda report, scene: uploads.kill_inside_chunks(
+        report, scene.stage, rounds=2 * scene.size.rounds
+    ),
     "soak": lambda report, scene: soak.soak(
         report, scene.stage, scene.cluster, seconds=scene.size.soak_s
     ),
