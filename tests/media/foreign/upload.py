@@ -6,6 +6,7 @@ import time
 from tusclient import client
 from tusclient.exceptions import TusCommunicationError
 
+sys.setrecursionlimit(50_000)  # tuspy calls itself for each retry, and a restart takes many
 endpoint, token, path, named, media_type, chunk, checked = sys.argv[1:]
 tus = client.TusClient(endpoint, headers={"Authorization": f"Bearer {token}"})
 uploader = tus.uploader(
@@ -16,10 +17,9 @@ uploader = tus.uploader(
     retry_delay=0.05,
     upload_checksum=checked == "yes",
 )
-for _ in range(200):
+while uploader.url is None:  # whoever started this ends it when it takes too long
     try:
         uploader.set_url(uploader.create_url())
-        break
     except TusCommunicationError:
         time.sleep(0.05)
 uploader.offset = 0
