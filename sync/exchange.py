@@ -57,8 +57,10 @@ class BucketCursor:
 class SyncRequest:
     """One request: what the device did since, and how far it has followed each bucket.
 
-    `last_n` is the highest n ever allocated on the device, `max_bytes` the size of reply it can
-    take now (None: the server's choice), `takes` words of `Take`, and ones of newer phones.
+    `app_schema` is the version of the record schema that the app writes; each mutation names
+    its own. `last_n` is the highest n ever allocated on the device, `max_bytes` the size of
+    reply it can take now (None: the server's choice), `takes` words of `Take`, and ones of
+    newer phones.
     """
 
     app_version: str
@@ -169,8 +171,19 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SchemaRange:
+    """Which versions of the record schema the server reads, both included."""
+
+    least: int
+    newest: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SyncReply:
-    """One reply: what became of the mutations, and what changed in the device's buckets."""
+    """One reply: what became of the mutations, and what changed in the device's buckets.
+
+    `schema` is there when the app of the request has another version than the server's newest.
+    """
 
     server_time_ms: int
     incarnation: str
@@ -183,3 +196,4 @@ class SyncReply:
     media_wanted: tuple[str, ...] = ()
     next_sync_s: int = 900
     limits: Limits = field(default_factory=Limits)
+    schema: SchemaRange | None = None

@@ -25,6 +25,7 @@ from clients.phone.uploads import WANTED
 from sync.canonical import digest_of
 from sync.errors import ProtocolError
 from sync.exchange import BucketCursor, BucketPage, Limits, SyncReply, SyncRequest, Take, Why
+from sync.mutation import SCHEMA
 from sync.outcome import Code
 from sync.replica import Followed, digest_of_bodies, page_effect, settlement
 from sync.wire import decode_reply, encode_request
@@ -32,7 +33,6 @@ from sync.wire import decode_reply, encode_request
 KEEP_SETTLED_MS = 14 * 86_400_000
 ROUNDS_MAX = 2_000
 APP_VERSION = "1.0.0"
-APP_SCHEMA = 1
 
 
 class Rounds:
@@ -176,7 +176,7 @@ class Rounds:
         return encode_request(
             SyncRequest(
                 app_version=APP_VERSION,
-                app_schema=APP_SCHEMA,
+                app_schema=SCHEMA,
                 lease=self._store.setting("lease"),
                 clock=read(self._clock),
                 last_n=last_n(self._store),
@@ -204,6 +204,7 @@ class Rounds:
     ) -> None:
         """Store everything a reply says; the caller holds the transaction."""
         self._limits = reply.limits
+        tally.outdated = reply.schema is not None and reply.schema.newest > SCHEMA
         tally.now_ms = reply.server_time_ms
         tally.progress = self._settle(reply, batch, tally)
         self._store.follow(reply.enter)

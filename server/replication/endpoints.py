@@ -40,6 +40,7 @@ from sync.manifest import PARTS
 from sync.outcome import Code, Outcome
 from sync.pacing import next_sync_s, takes_one_batch
 from sync.push import Settled
+from sync.versions import SCHEMAS
 from sync.wire import (
     MUTATIONS_MAX,
     Limits,
@@ -151,6 +152,7 @@ async def sync_once(
             media_wanted=seen.wanted,
             next_sync_s=next_sync_s(load, chance()),
             limits=Limits(mutations=BATCH_MUTATIONS_MAX if busy else MUTATIONS_MAX),
+            schema=SCHEMAS.told_to(asked.app_schema),
         )
     )
     body = assemble_reply(head, pulled.pages)

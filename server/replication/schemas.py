@@ -20,7 +20,9 @@ class AppIn(_Wire):
     """The app that speaks."""
 
     version: _Text40
-    schema_: int = Field(alias="schema", description="version of the app's local schema")
+    schema_: int = Field(
+        alias="schema", description="version of the record schema that the app writes"
+    )
 
 
 class ClockIn(_Wire):
@@ -57,6 +59,12 @@ class MutationIn(_Wire):
     position: PositionIn | None = None
     actor: str | None = None
     group: str | None = None
+    schema_: int | None = Field(
+        default=None,
+        ge=1,
+        alias="schema",
+        description="version of the record schema that it is written in, 1 if absent",
+    )
 
 
 class BucketIn(_Wire):
@@ -163,6 +171,13 @@ class LimitsOut(BaseModel):
     buckets: int
 
 
+class SchemaOut(BaseModel):
+    """Versions of the record schema that the server reads, both included."""
+
+    least: int
+    newest: int
+
+
 class SyncOut(BaseModel):
     """The reply to one contact."""
 
@@ -176,6 +191,12 @@ class SyncOut(BaseModel):
     media_wanted: list[str]
     next_sync_s: int
     limits: LimitsOut
+    schema_: SchemaOut | None = Field(
+        default=None,
+        alias="schema",
+        description="only for an app whose `schema` is not the newest: what it writes in a"
+        " version outside is held",
+    )
 
 
 class WaitOut(BaseModel):
