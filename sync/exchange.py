@@ -182,7 +182,9 @@ class SchemaRange:
 class SyncReply:
     """One reply: what became of the mutations, and what changed in the device's buckets.
 
-    `schema` is there when the app of the request has another version than the server's newest.
+    `purge_after_s` is how long after this reply the device may keep what it holds if it hears
+    nothing more; None is for ever. `schema` is there when the app of the request has another
+    version than the server's newest.
     """
 
     server_time_ms: int
@@ -197,3 +199,4 @@ class SyncReply:
     next_sync_s: int = 900
     limits: Limits = field(default_factory=Limits)
     schema: SchemaRange | None = None
+    purge_after_s: int | None = None

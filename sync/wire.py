@@ -187,6 +187,8 @@ def reply_head(reply: SyncReply) -> dict[str, Any]:
             "buckets": limits.buckets,
         },
     }
+    if reply.purge_after_s is not None:
+        head["purge_after_s"] = reply.purge_after_s
     if reply.schema is not None:
         head["schema"] = {"least": reply.schema.least, "newest": reply.schema.newest}
     return head
@@ -250,6 +252,7 @@ def decode_reply(value: Any) -> SyncReply:
             bytes=limits.integer("bytes", low=1),
             buckets=limits.integer("buckets", low=1),
         ),
+        purge_after_s=members.maybe_integer("purge_after_s"),
         schema=_read_range(members.members("schema")) if members.has("schema") else None,
     )
 

@@ -191,6 +191,11 @@ class SyncOut(BaseModel):
     media_wanted: list[str]
     next_sync_s: int
     limits: LimitsOut
+    purge_after_s: int | None = Field(
+        default=None,
+        description="drop what is held, but for `config` and the queue, if no reply comes for"
+        " this long; counted on the clock that people cannot set",
+    )
     schema_: SchemaOut | None = Field(
         default=None,
         alias="schema",

@@ -201,6 +201,7 @@ def test_every_member_of_a_reply_is_documented() -> None:
             lease="l",
             settled_through=1,
             outcomes=(outcome,),
+            purge_after_s=60,
             schema=SchemaRange(least=1, newest=2),
         )
     )

@@ -97,6 +97,7 @@ class ModelServer:
         self.journal: list[Entry] = []
         self.next_sync_s = 0
         self.schemas = SCHEMAS
+        self.purge_after_s: int | None = None
         self._leases = 0
         self.enrol(DISPATCHER, CONSOLE)
         self.enrol(OTHER_DISPATCHER, OTHER_CONSOLE)
@@ -174,6 +175,7 @@ class ModelServer:
             enter=enter,
             leave=leave,
             next_sync_s=self.next_sync_s,
+            purge_after_s=self.purge_after_s,
             schema=self.schemas.told_to(request.app_schema),
         )
         return assemble_reply(

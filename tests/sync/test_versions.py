@@ -350,3 +350,7 @@ def test_of_people_in_words_nobody_knows_everything_is_taken_to_speak():
     body = canonical(said(9, set={"about": PERSON}, twin=VISIT))
     assert {PERSON, VISIT, HOUSEHOLD} <= named_in(body)
     assert json.loads(redacted_body(body)).keys() <= said(9).keys()
+
+
+def test_of_people_in_known_words_the_links_are_taken():
+    assert named_in(canonical(said(1, set={"door": PERSON}))) == {HOUSEHOLD}
