@@ -14,8 +14,9 @@ from sync.outcome import Outcome
 
 PROTOCOL = 1
 MUTATIONS_MAX = 200
-BUCKETS_MAX = 200
-GRIDS_MAX = BUCKETS_MAX - 2  # beside `config` and the worker's own bucket
+BUCKETS_MAX = 224
+AREAS_MAX = 24  # that announce something
+GRIDS_MAX = BUCKETS_MAX - AREAS_MAX - 2  # beside `config` and the worker's own bucket
 REQUEST_BYTES_MAX = 1_048_576
 TAKES_MAX = 10
 

@@ -153,7 +153,7 @@ async def sync_once(
             media_wanted=seen.wanted,
             next_sync_s=next_sync_s(load, chance()),
             limits=Limits(mutations=BATCH_MUTATIONS_MAX if busy else MUTATIONS_MAX),
-            purge_after_s=0 if revoked else settings_of(request).offline_days * DAY_S,
+            purge_after_s=settings_of(request).offline_days * DAY_S,
             schema=SCHEMAS.told_to(asked.app_schema),
         )
     )

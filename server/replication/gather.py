@@ -36,6 +36,7 @@ from sync.record import Record
 from sync.sheet import former_buckets
 from sync.wire_mutation import group_of
 
+_AREA = "area:"
 _GRID = "grid:"
 _USER = "user:"
 ALWAYS = (Interval(lo_ms=0, hi_ms=None),)
@@ -132,18 +133,18 @@ def _followers(
 def area_no_of(
     db: Connection, buckets: Iterable[str], stored: Mapping[str, Stored]
 ) -> dict[str, int]:
-    """Bucket to the area number its records carry: the grid's, or the owner's area, or 0.
+    """Bucket to the area number its records carry: the grid's, area's, owner's area, or 0.
 
     Records that are loaded already say it of their bucket; only other buckets are looked up.
     """
     known = {each.record.bucket: each.area_no for each in stored.values()}
     wanted = set(buckets) - known.keys()
-    grids = {each[len(_GRID) :] for each in wanted if each.startswith(_GRID)}
-    numbers = queries.area_numbers(db, grids) if grids else {}
+    areas = {each.partition(":")[2] for each in wanted if each.startswith((_GRID, _AREA))}
+    numbers = queries.area_numbers(db, areas) if areas else {}
     found = {bucket: known[bucket] for bucket in buckets if bucket in known}
     for bucket in wanted:
-        if bucket.startswith(_GRID):
-            found[bucket] = numbers.get(bucket[len(_GRID) :], 0)
+        if bucket.startswith((_GRID, _AREA)):
+            found[bucket] = numbers.get(bucket.partition(":")[2], 0)
         elif bucket.startswith(_USER):
             found[bucket] = queries.account_area_no(db, bucket[len(_USER) :])
         else:
@@ -161,9 +162,11 @@ def _possible_buckets(
         buckets.update(former_buckets(known.record))
     buckets |= {_GRID + each.grid for each in located.values() if each.grid is not None}
     for each in batch:
-        grid = each.set.get("grid") if isinstance(each, Mutation) else None
-        if is_id(grid):
-            buckets.add(f"{_GRID}{grid}")
+        if not isinstance(each, Mutation):
+            continue
+        for prefix, named in ((_GRID, each.set.get("grid")), (_AREA, each.set.get("area"))):
+            if is_id(named):
+                buckets.add(f"{prefix}{named}")
     return buckets
 
 

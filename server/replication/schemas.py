@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from sync.exchange import BUCKETS_MAX
+
 _Text40 = Annotated[str, Field(max_length=40)]
 
 
@@ -85,7 +87,7 @@ class SyncIn(_Wire):
     clock: ClockIn
     last_n: int = Field(ge=0, description="highest n ever allocated on the device")
     mutations: list[MutationIn] = Field(default=[], max_length=200)
-    buckets: list[BucketIn] = Field(default=[], max_length=200)
+    buckets: list[BucketIn] = Field(default=[], max_length=BUCKETS_MAX)
     max_bytes: int | None = None
     takes: list[_Text40] = Field(
         default=[],
