@@ -47,8 +47,8 @@ class Together(Generic[Q, A]):
     among them is raised for its caller alone. If `run` raises and the group was larger than
     one, each call is run by itself, so that none suffers from another one, unless `for_all`
     says that the failure has nothing to do with what was asked. `refusal` is raised for a call
-    that was not begun within `WAITING_S`. One group runs at a time, and for each that is slower
-    than `SLOW_S` one more, at most `groups`.
+    that was not begun within `waiting_s`. One group runs at a time, and for each that is slower
+    than `slow_s` one more, at most `groups`.
     """
 
     def __init__(
@@ -58,11 +58,15 @@ class Together(Generic[Q, A]):
         groups: int,
         for_all: Callable[[Exception], bool],
         refusal: Callable[[], Exception],
+        waiting_s: float = WAITING_S,
+        slow_s: float = SLOW_S,
     ) -> None:
         self._run = run
         self._groups = groups
         self._for_all = for_all
         self._refusal = refusal
+        self._waiting_s = waiting_s
+        self._slow_s = slow_s
         self._queue: list[_Waiting[Q, A]] = []
         self._inside: set[str | None] = set()
         self._working = 0
@@ -83,7 +87,7 @@ class Together(Generic[Q, A]):
         )
         self._queue.append(waiting)
         self._begin()
-        timer = loop.call_later(WAITING_S, self._give_up, waiting)
+        timer = loop.call_later(self._waiting_s, self._give_up, waiting)
         try:
             return await waiting.answer
         finally:
@@ -122,7 +126,7 @@ class Together(Generic[Q, A]):
             self._slow += 1
             self._begin()
 
-        timer = asyncio.get_running_loop().call_later(SLOW_S, noticed)
+        timer = asyncio.get_running_loop().call_later(self._slow_s, noticed)
         try:
             await self._answered(group)
         finally:

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.db import together
 from server.db.store import StoreBusy
 from server.db.together import CALLS_MAX, WEIGHT_MAX, Together
 
@@ -57,12 +56,13 @@ class Desk:
         finally:
             self.inside = [each for each in self.inside if each not in group]
 
-    def together(self, groups: int = 1) -> Together[Question, int]:
+    def together(self, groups: int = 1, **limits: float) -> Together[Question, int]:
         return Together(
             self.run,
             groups=groups,
             for_all=lambda error: isinstance(error, StoreBusy),
             refusal=lambda: StoreBusy("queue"),
+            **limits,
         )
 
 
@@ -156,11 +156,10 @@ async def test_whoever_asks_the_moment_the_last_answer_comes_is_answered() -> No
         assert await asked(calls, question(n, "same")) == n
 
 
-async def test_who_is_not_begun_in_time_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(together, "WAITING_S", 0.01)
+async def test_who_is_not_begun_in_time_is_refused() -> None:
     gate: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     desk = Desk(pause=lambda: gate)
-    calls = desk.together()
+    calls = desk.together(waiting_s=0.01)
     first = asyncio.create_task(asked(calls, question(0)))
     await desk.begun.wait()
     with pytest.raises(StoreBusy):
@@ -171,13 +170,10 @@ async def test_who_is_not_begun_in_time_is_refused(monkeypatch: pytest.MonkeyPat
     assert [each.number for group in desk.groups for each in group] == [0, 2]
 
 
-async def test_a_slow_group_lets_another_one_begin_and_no_more_than_allowed(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(together, "SLOW_S", 0.01)
+async def test_a_slow_group_lets_another_one_begin_and_no_more_than_allowed() -> None:
     gate: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     desk = Desk(pause=lambda: gate)
-    calls = desk.together(groups=2)
+    calls = desk.together(groups=2, slow_s=0.01)
     tasks = []
     for n in range(3):
         tasks.append(asyncio.create_task(asked(calls, question(n))))
