@@ -31,6 +31,12 @@ from server.db.tables.replication import (
     RecordRow,
     Snapshot,
 )
+from server.db.tables.sealed import (
+    DataKeyRow,
+    DistrictKeyRow,
+    IdentifierAccess,
+    ResidentIdentifier,
+)
 from server.db.tables.waiting import DeviceActor, HeldRow
 
 METADATA: Final[MetaData] = StoredRow.metadata
@@ -57,14 +63,17 @@ __all__ = [
     "Claim",
     "Conflict",
     "Counter",
+    "DataKeyRow",
     "Device",
     "DeviceActor",
+    "DistrictKeyRow",
     "Dwelling",
     "Erasure",
     "EventClass",
     "Grid",
     "HeldRow",
     "Household",
+    "IdentifierAccess",
     "Incarnation",
     "Incident",
     "MediaBlob",
@@ -76,6 +85,7 @@ __all__ = [
     "RecordRow",
     "Report",
     "Resident",
+    "ResidentIdentifier",
     "Snapshot",
     "StoredRow",
     "Task",
