@@ -50,6 +50,11 @@ def new_secret() -> str:
     return secrets.token_urlsafe(32)
 
 
+def random_bytes(count: int) -> bytes:
+    """Return `count` random bytes that are good for keys and nonces."""
+    return secrets.token_bytes(count)
+
+
 def new_lease() -> str:
     """Return 72 random bits as 12 characters: enough to tell a few copies of a phone apart.
 

@@ -52,6 +52,9 @@ class Limits(BaseSettings):
     caller_requests: int = Field(
         default=600, gt=0, description="requests of one device or account in a window"
     )
+    reveals: int = Field(
+        default=50, gt=0, description="identity numbers an account may see or look for in a day"
+    )
     caller_window_s: int = Field(default=10, gt=0, description="seconds of that window")
 
 
@@ -100,5 +103,24 @@ class Settings(BaseSettings):
     media_partials: str = Field(
         default="./var/media-partial",
         description="folder of unfinished uploads; shared by all processes behind one address",
+    )
+    sealed_purposes: str = Field(
+        default="",
+        pattern=r"^([a-z][a-z0-9_]{2,39}(,[a-z][a-z0-9_]{2,39}){0,9})?$",
+        description="what identity numbers are kept for: words and commas; empty: not kept",
+    )
+    sealed_keys: str = Field(
+        default="",
+        description="where district keys come from: file:PATH, environment, command:COMMAND",
+    )
+    sealed_keyring: str = Field(
+        default="", repr=False, description="the keyring itself, if keys come from environment"
+    )
+    sealed_vault: str = Field(
+        default="./var/vault",
+        description="folder of wrapped data keys; shared by all processes, saved apart",
+    )
+    sealed_days: int = Field(
+        default=365, ge=1, le=3_650, description="longest time an identity number is kept"
     )
     limits: Limits = Field(default_factory=Limits)
