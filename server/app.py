@@ -10,6 +10,7 @@ from fastapi.routing import APIRoute
 from server.api import OPEN, ROUTERS
 from server.db.store import Store, StoreBusy, open_store
 from server.gate import Gate
+from server.identifiers.access import keys_of
 from server.identity.access import identify
 from server.media.collecting import keep_collecting
 from server.media.store import MediaStore
@@ -19,6 +20,7 @@ from server.openapi import describe
 from server.problem_answers import install
 from server.problems import DEFAULT_RESPONSES
 from server.quotas import Quotas, open_quotas
+from server.sealed.sealing import open_sealing
 from server.settings import Settings
 
 VERSION = "0.1.0"
@@ -33,7 +35,8 @@ whose `type` is explained at `/problems`. Times ending in `_ms` are milliseconds
 async def _running(app: FastAPI) -> AsyncIterator[None]:
     """Open what `create_app` was not given, and close only that.
 
-    An unsafe database stops the start; one that is away does not, it only is not ready yet.
+    An unsafe database stops the start, and so do missing keys of what it has sealed; a database
+    that is away does not, it only is not ready yet.
     """
     settings: Settings = app.state.settings
     wakeups: Wakeups = app.state.wakeups
@@ -42,7 +45,9 @@ async def _running(app: FastAPI) -> AsyncIterator[None]:
     if opened:
         _adopt(app, open_store(settings.database_url, allow_unsafe=settings.allow_unsafe))
     with suppress(StoreBusy):
-        await app.state.store.read(is_current)
+        current = await app.state.store.read(is_current)
+        if current and app.state.sealing is not None:
+            await keys_of(app.state.store, app.state.sealing)
     await wakeups.start()
     await quotas.start()
     collecting = asyncio.create_task(keep_collecting(app.state.store, app.state.media))
@@ -86,6 +91,7 @@ def create_app(settings: Settings | None = None, *, store: Store | None = None) 
     app.state.settings = settings
     app.state.store = None
     app.state.media = MediaStore(settings)
+    app.state.sealing = open_sealing(settings)
     app.state.wakeups = open_wakeups(settings.redis_url, deployment=settings.deployment)
     if store is not None:
         _adopt(app, store)

@@ -31,6 +31,7 @@ from server.erasures import erasures_app
 from server.explaining import explain
 from server.identity import queries as accounts
 from server.identity.principal import Role
+from server.keys_command import check_keys, keys_app
 from server.migrations import is_current
 from server.migrations import migrate as migrate_store
 from server.openapi import as_yaml
@@ -67,6 +68,7 @@ app.add_typer(token_app, name="token")
 media_app = typer.Typer(no_args_is_help=True, help="Look after stored photos and recordings.")
 app.add_typer(media_app, name="media")
 app.add_typer(erasures_app, name="erasures")
+app.add_typer(keys_app, name="keys")
 app.command("doctor")(doctor)
 app.command("explain")(explain)
 
@@ -114,6 +116,7 @@ def serve(
     if is_embedded(database) and settings.workers > 1:
         raise fail("several workers need PostgreSQL; the embedded store has one writer")
     run_in_store(database, is_current)
+    check_keys(database, settings)
     failpoints.arm(settings.failpoints, allowed=settings.allow_unsafe)
     uvicorn.run(**serving.options(settings))
 

@@ -3,10 +3,13 @@
 from dataclasses import dataclass
 
 from server.clock import now_ms
-from server.db.store import open_store
+from server.db.store import Store, open_store
+from server.identifiers import queries
+from server.identifiers.destroying import Destroyed, destroy_doomed
 from server.replication import snapshots
 from server.replication.readable import release_readable
 from server.replication.upkeep import forget_exits, release_left_behind
+from server.sealed.sealing import open_sealing, vault_of
 from server.settings import Settings
 
 DAY_MS = 86_400_000
@@ -39,6 +42,7 @@ async def maintain(url: str, settings: Settings, wanted: Wanted) -> list[str]:
             )
         )
         readable = await release_readable(store, now_ms=now, dry_run=wanted.dry_run)
+        numbers, keys = await _numbers(store, settings, now, dry_run=wanted.dry_run)
         if not wanted.dry_run:
             await store.scrub(whole=wanted.rewrite)
     finally:
@@ -48,4 +52,17 @@ async def maintain(url: str, settings: Settings, wanted: Wanted) -> list[str]:
         f"work that waited for a record that is here: {missed} released",
         f"snapshots made long ago: {old} dropped",
         f"work of newer apps that can be read now: {readable} released",
+        f"identity numbers that expired: {numbers} destroyed",
+        f"data keys: {keys.keys} destroyed, {keys.left} left",
     ]
+
+
+async def _numbers(
+    store: Store, settings: Settings, now: int, *, dry_run: bool
+) -> tuple[int, Destroyed]:
+    """Destroy what expired and every doomed key, or count what expired."""
+    if dry_run:
+        return await store.read(lambda db: queries.expired(db, now_ms=now)), Destroyed()
+    gone = await store.write(lambda db: queries.forget_expired(db, now_ms=now))
+    sealing = open_sealing(settings)
+    return gone, await destroy_doomed(store, vault_of(settings), sealing)

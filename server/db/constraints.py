@@ -20,6 +20,7 @@ PROBLEM_SLUGS: Final[Mapping[str, str]] = MappingProxyType(
         "uq_area_code": "code-taken",
         "uq_area_lo": "code-taken",
         "uq_conflict_open": "contended",
+        "uq_district_key_seals": "contended",
         "uq_mutation_device_id_n": "contended",
     }
 )

@@ -1,7 +1,8 @@
 """Take the content of erased records out of everything but the records themselves.
 
 The write path makes the records tombstones, drops their typed rows and tells the feeds. This
-does the rest in the same transaction: the log, the queue, conflicts, packed files and photos.
+does the rest in the same transaction: the log, the queue, conflicts, packed files, photos and
+identity numbers. What unlocks those is destroyed after it.
 """
 
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from server.erasure import queries
+from server.identifiers.queries import forget_identifiers
 from server.media.forgetting_queries import erase_media
 from server.replication.snapshots import drop_snapshots
 from sync.erasing import named_in, redacted_body
@@ -49,6 +51,7 @@ def forget(db: Connection, ids: frozenset[str], *, reason: str, now_ms: int) -> 
     queries.forget_notes(db, list(bodies))
     conflicts = queries.conflicts_of(db, listed)
     queries.forget_choices(db, listed)
+    forget_identifiers(db, listed, now_ms=now_ms)
     photos = erase_media(db, listed, now_ms)
     standing = queries.records_among(db, listed)
     drop_snapshots(db, sorted({row.bucket for row in standing}))
