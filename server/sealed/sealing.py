@@ -21,6 +21,7 @@ from server.sealed.vault import Vault
 from server.settings import Settings
 
 AGAIN_S: Final = 5.0
+"""How long a keyring that lacks a key is not read again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +62,7 @@ class Sealing:
         self.vault = vault
         self._source = source
         self._ring: Keyring | None = None
-        self._read_s = float("-inf")
+        self._missed_s = float("-inf")
         self._lock = threading.Lock()
 
     def keys(self, in_use: Sequence[InUse]) -> Keys:
@@ -85,7 +86,7 @@ class Sealing:
     def read_again(self) -> Keyring:
         """Read the keyring now."""
         with self._lock:
-            self._ring, self._read_s = self._source.read(), ticks_s()
+            self._ring = self._source.read()
             return self._ring
 
     def open(self, keys: Keys, key_id: str) -> DataKey:
@@ -143,8 +144,11 @@ class Sealing:
         ring = self._ring
         if ring is None:
             return self.read_again()
-        if not wanted <= ring.keys.keys() and ticks_s() - self._read_s >= AGAIN_S:
-            return self.read_again()
+        if wanted <= ring.keys.keys() or ticks_s() - self._missed_s < AGAIN_S:
+            return ring
+        ring = self.read_again()
+        if not wanted <= ring.keys.keys():
+            self._missed_s = ticks_s()
         return ring
 
 

@@ -8,11 +8,8 @@ import asyncio
 import json
 import random
 import shutil
-import sqlite3
-import subprocess
-import uuid
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,7 +24,7 @@ from server.db.store import open_store
 from server.replication.refold import refold
 from server.restoring import begin_again
 from server.settings import Settings
-from tests import services
+from tests.backups import backed_up, dropped
 from tests.server.live import live_server
 from tests.world import World, build_world
 
@@ -44,29 +41,6 @@ def in_store(url: str, work: Any) -> Any:
             await store.close()
 
     return asyncio.run(run())
-
-
-def backed_up(url: str, folder: Path, postgres: services.Postgres | None) -> str:
-    """A backup made the way the how-to says, as the address of a new store."""
-    if postgres is None:
-        path = folder / "backup.gpkg"
-        with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as db:
-            db.execute("VACUUM INTO ?", [str(path)])
-        return f"sqlite:///{path}"
-    made, programs = f"restored_{uuid.uuid4().hex[:12]}", services.postgres_programs()
-    dump, there = folder / "jingwei.dump", postgres.create(made)
-    steps: list[list[Any]] = [
-        [programs / "pg_dump", "--format=custom", f"--file={dump}", url],
-        [programs / "pg_restore", "--exit-on-error", f"--dbname={there}", dump],
-    ]
-    for step in steps:
-        subprocess.run(step, env=services.environment(), check=True)
-    return there
-
-
-def dropped(url: str, postgres: services.Postgres | None) -> None:
-    if postgres is not None:
-        postgres.drop(url.partition("?")[0].rsplit("/", 1)[-1])
 
 
 @dataclass
