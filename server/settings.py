@@ -52,10 +52,10 @@ class Limits(BaseSettings):
     caller_requests: int = Field(
         default=600, gt=0, description="requests of one device or account in a window"
     )
+    caller_window_s: int = Field(default=10, gt=0, description="seconds of that window")
     reveals: int = Field(
         default=50, gt=0, description="identity numbers an account may see or look for in a day"
     )
-    caller_window_s: int = Field(default=10, gt=0, description="seconds of that window")
 
 
 class Settings(BaseSettings):
