@@ -3,16 +3,17 @@
 import asyncio
 import os
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from sqlalchemy import Connection
 
 from server.clock import new_id
-from server.db.store import open_store
+from server.db.store import Store, open_store
 from server.identifiers import key_queries, queries
 from server.identifiers.rotating import rotate
+from server.migrations import is_current
 from server.sealed.keyring import new_key, read_keyring, wrapper_of, write_keyring
 from server.sealed.problems import SealingUnavailable
 from server.sealed.sealing import Keys, Sealing, open_sealing
@@ -63,7 +64,7 @@ def rotate_keys(
     """
     sealing = _sealing()
     settings = Settings()
-    run_in_store(database, lambda _: None)
+    run_in_store(database, is_current)
 
     async def work() -> tuple[str, bool]:
         store = open_store(database, allow_unsafe=settings.allow_unsafe)
@@ -87,8 +88,17 @@ def check(database: Database = "") -> None:
 
     Example: `jingwei keys check`
     """
-    sealing = _sealing()
-    found, whole = run_in_store(database, lambda db: _examined(db, sealing))
+    sealing, settings = _sealing(), Settings()
+    run_in_store(database, is_current)
+
+    async def work() -> tuple[list[str], bool]:
+        store = open_store(database, allow_unsafe=settings.allow_unsafe)
+        try:
+            return await _examined(store, sealing)
+        finally:
+            await store.close()
+
+    found, whole = asyncio.run(work())
     for line in found:
         typer.echo(line)
     if not whole:
@@ -109,11 +119,11 @@ def _sealing() -> Sealing:
     return sealing
 
 
-def _examined(db: Connection, sealing: Sealing) -> tuple[list[str], bool]:
-    in_use = key_queries.in_use(db)
+async def _examined(store: Store, sealing: Sealing) -> tuple[list[str], bool]:
+    in_use = await store.read(key_queries.in_use)
     keys = sealing.keys(in_use)
-    indexed = key_queries.indexed_by(db)
-    wrapped, doomed = _wrapped(db, sealing, keys)
+    indexed = await store.read(key_queries.indexed_by)
+    wrapped, doomed = await _wrapped(store, sealing, keys)
     lines = []
     for key in keys.known:
         known = next((each for each in in_use if each.id == key.id), None)
@@ -126,12 +136,12 @@ def _examined(db: Connection, sealing: Sealing) -> tuple[list[str], bool]:
     return lines, not faults
 
 
-def _wrapped(db: Connection, sealing: Sealing, keys: Keys) -> tuple[Counter[str], int]:
+async def _wrapped(store: Store, sealing: Sealing, keys: Keys) -> tuple[Counter[str], int]:
     """How many data keys each district key wraps, or what is wrong with them."""
     counted: Counter[str] = Counter()
     doomed = 0
     after: str | None = None
-    while rows := queries.data_keys(db, after=after, limit=PAGE):
+    while rows := await store.read(partial(queries.data_keys, after=after, limit=PAGE)):
         for row in rows:
             doomed += row.doomed_ms is not None
             counted[_state(sealing, keys, row)] += 1

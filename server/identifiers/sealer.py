@@ -18,7 +18,7 @@ from server.identifiers import key_queries, queries
 from server.identifiers.access import keys_of
 from server.problems import ServiceUnavailable
 from server.sealed.envelope import DataKey, Place, seal
-from server.sealed.sealing import Keys, Sealing
+from server.sealed.sealing import DataKeyLost, Keys, Sealing
 
 TABLE: Final = "resident_identifier"
 ATTEMPTS: Final = 4
@@ -86,7 +86,15 @@ async def sealer_for(
             raise RetryTransaction from error  # somebody made the household's key beside us
 
     key_id, used = await store.write(claim)
-    key = await asyncio.to_thread(sealing.ready_to_seal, keys, key_id, used=used)
+    try:
+        key = await asyncio.to_thread(sealing.ready_to_seal, keys, key_id, used=used)
+    except DataKeyLost as lost:
+        if used:
+            raise
+        # It sealed nothing that we know of: let the household have another. Should somebody
+        # seal with it beside us, that is refused, or sealed anew before the key is destroyed.
+        await store.write(lambda db: queries.doom_key(db, key_id, now_ms=now_ms))
+        raise KeyMoved from lost
     return Sealer(keys=keys, key=key)
 
 

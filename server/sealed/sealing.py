@@ -24,6 +24,10 @@ AGAIN_S: Final = 5.0
 """How long a keyring that lacks a key is not read again."""
 
 
+class DataKeyLost(SealingUnavailable):
+    """A data key is in the vault and cannot be unwrapped by the keys at hand."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InUse:
     """A district key the database names: its check value, and whether it seals."""
@@ -101,12 +105,19 @@ class Sealing:
         return found
 
     def ready_to_seal(self, keys: Keys, key_id: str, *, used: bool) -> DataKey:
-        """Return a data key wrapped by the current district key; a new one unless it is `used`.
+        """Return a data key wrapped by the current district key.
+
+        If there is none and it is not `used`, it is made. One that cannot be unwrapped is never
+        replaced under its id: somebody beside us may be sealing with it.
 
         Raises:
-            SealingUnavailable: if a key that is `used` cannot be had.
+            DataKeyLost: if it cannot be unwrapped.
+            SealingUnavailable: if it is `used` and not in the vault.
         """
-        key = self.open(keys, key_id) if used else self._unused(keys, key_id)
+        if not used and self.vault.read(key_id) is None:
+            made = new_data_key(keys.current.suite, key_id)
+            self.vault.create(key_id, keys.current.wrap(made))
+        key = self.open(keys, key_id)
         self.wrap_anew(keys, key_id)
         return key
 
@@ -118,27 +129,15 @@ class Sealing:
             return False
         return self.vault.replace(key_id, wrapped, keys.current.wrap(key))
 
-    def _unused(self, keys: Keys, key_id: str) -> DataKey:
-        """Return a key that has sealed nothing yet: what is there, or else a new one."""
-        wrapped = self.vault.read(key_id)
-        try:
-            found = self._opened(keys, key_id, wrapped)
-        except SealingUnavailable:
-            self.vault.destroy(key_id)
-            found = None
-        if found is None:
-            made = keys.current.wrap(new_data_key(keys.current.suite, key_id))
-            self.vault.create(key_id, made)
-            found = self.open(keys, key_id)
-        return found
-
     def _opened(self, keys: Keys, key_id: str, wrapped: bytes | None) -> DataKey | None:
         if wrapped is None:
             return None
         try:
             return keys.the(wrapper_of(wrapped)).unwrap(key_id, wrapped)
         except Tampered as error:
-            raise SealingUnavailable("A data key in the vault is damaged.") from error
+            raise DataKeyLost("A data key in the vault is damaged.") from error
+        except SealingUnavailable as error:
+            raise DataKeyLost(error.detail) from error
 
     def _ring_with(self, wanted: set[str]) -> Keyring:
         ring = self._ring

@@ -10,7 +10,7 @@ from server.clock import new_id
 from server.sealed.envelope import new_data_key
 from server.sealed.keyring import new_key, write_keyring
 from server.sealed.problems import SealingUnavailable
-from server.sealed.sealing import InUse, Keys, Sealing, open_sealing
+from server.sealed.sealing import DataKeyLost, InUse, Keys, Sealing, open_sealing
 from server.sealed.sources import TextSource
 from server.sealed.suites import SUITES
 from server.sealed.vault import Vault
@@ -102,16 +102,19 @@ def test_a_data_key_that_sealed_something_is_never_replaced(tmp_path: Path) -> N
     assert found.ready_to_seal(keys, key_id, used=False).key == made.key
 
 
-def test_a_damaged_key_is_replaced_only_if_it_sealed_nothing(tmp_path: Path) -> None:
+def test_a_damaged_key_is_never_replaced_under_its_id(tmp_path: Path) -> None:
     found, key_id = sealing(tmp_path), new_id()
     keys = found.keys([])
     found.vault.create(key_id, FIRST.wrap(new_data_key(SUITES["intl"], new_id())))
-    with pytest.raises(SealingUnavailable):
-        found.open(keys, key_id)
-    with pytest.raises(SealingUnavailable):
-        found.ready_to_seal(keys, key_id, used=True)
-    made = found.ready_to_seal(keys, key_id, used=False)
-    assert found.open(keys, key_id).key == made.key
+    before = found.vault.read(key_id)
+    for used_already in (True, False):
+        with pytest.raises(DataKeyLost):
+            found.ready_to_seal(keys, key_id, used=used_already)
+    assert found.vault.read(key_id) == before
+    other = new_id()
+    found.vault.create(other, new_key("d9", "intl").wrap(new_data_key(SUITES["intl"], other)))
+    with pytest.raises(DataKeyLost):
+        found.ready_to_seal(keys, other, used=False)
 
 
 def test_a_key_that_seals_is_wrapped_by_the_current_district_key(tmp_path: Path) -> None:

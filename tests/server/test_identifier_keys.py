@@ -8,18 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, select, update
+from sqlalchemy import select, update
 
 from server.app import create_app
-from server.clock import now_ms
+from server.clock import new_id, now_ms
 from server.db.store import Store, open_store
 from server.db.tables import ResidentIdentifier
 from server.erasure.again import erase_again, listed_lines, read_line
-from server.identifiers import key_queries, queries
+from server.identifiers import queries
 from server.identifiers.destroying import destroy_doomed, destroy_soon
-from server.identifiers.rotating import Rotated, rotate
 from server.maintain import Wanted, maintain
-from server.sealed.keyring import DistrictKey, new_key
+from server.sealed.keyring import new_key
 from server.sealed.problems import SealingUnavailable
 from server.sealed.sealing import open_sealing, vault_of
 from tests import services
@@ -242,90 +241,6 @@ async def test_a_store_that_is_away_leaves_destroying_to_maintenance(
     assert "has to wait" in caplog.text
 
 
-async def turned(store: Store, numbers: Numbers, key: DistrictKey) -> Rotated:
-    sealing = open_sealing(numbers.settings())
-    assert sealing is not None
-    return await rotate(store, sealing, key.id)
-
-
-@pytest.mark.parametrize("suite", ["intl", "gm"])
-async def test_another_district_key_takes_over_while_servers_go_on(
-    store: Store, world: World, numbers: Numbers, suite: str
-) -> None:
-    ann, ben = await residents(store, world, "G1", 2)
-    (cat,) = await residents(store, world, "G3")
-    first, second = numbers.keys[0], new_key("d2", suite)
-    async with numbers.desk(store, world) as running:
-        await kept(running, ann, id_card(1))
-        await kept(running, cat, id_card(2))
-        numbers.put_keys(first, second)
-        async with numbers.desk(store, world) as other:
-            await kept(other, ben, id_card(3))
-            done = await turned(store, numbers, second)
-            assert (done.left, done.retired) == (0, ("d1",))
-            assert done.indexed == 3
-            for desk in (running, other):
-                for at, each in ((1, ann), (2, cat), (3, ben)):
-                    assert await revealed(desk, each) == id_card(at)
-                    assert await found(desk, id_card(at)) == [each]
-            await kept(running, cat, id_card(4))
-        numbers.put_keys(second)
-        async with numbers.desk(store, world) as fresh:
-            assert await revealed(fresh, ann) == id_card(1)
-            assert await found(fresh, id_card(4)) == [cat]
-    marks = await store.read(_marks)
-    assert marks == {second.suite.mark}
-    again = await turned(store, numbers, second)
-    assert (again.wrapped, again.indexed, again.left, again.retired) == (0, 0, 0, ())
-
-
-def _marks(db: Connection) -> set[int]:
-    sealed = db.execute(select(ResidentIdentifier.__table__.c.sealed)).scalars()
-    return {bytes(each)[0] for each in sealed}
-
-
-async def test_between_two_pages_of_a_rotation_both_keys_open(
-    store: Store, world: World, numbers: Numbers
-) -> None:
-    ann, ben = await residents(store, world, "G1", 2)
-    first, second = numbers.keys[0], new_key("d2", "intl")
-    async with numbers.desk(store, world) as desk:
-        await kept(desk, ann, id_card(1))
-        numbers.put_keys(first, second)
-        now = now_ms()
-        await store.write(lambda db: key_queries.make_current(db, second, now_ms=now))
-        await kept(desk, ben, id_card(2))
-        for at, each in ((1, ann), (2, ben)):
-            assert await revealed(desk, each) == id_card(at)
-            assert await found(desk, id_card(at)) == [each]
-        in_use = await store.read(key_queries.in_use)
-        assert [(each.id, each.seals) for each in in_use] == [("d1", False), ("d2", True)]
-
-
-async def test_numbers_are_kept_while_keys_rotate_and_none_is_lost(
-    store: Store, world: World, numbers: Numbers
-) -> None:
-    people = await residents(store, world, "G1", 6)
-    people += await residents(store, world, "G3", 6)
-    first, second = numbers.keys[0], new_key("d2", "intl")
-    numbers.put_keys(first, second)
-    async with numbers.desk(store, world) as desk:
-        await kept(desk, people[0], id_card(0))
-        work = [put(desk, each, id_card(at)) for at, each in enumerate(people) if at]
-        answers = await asyncio.gather(*work[:5], turned(store, numbers, second), *work[5:])
-        done = {each.status_code for each in answers if not isinstance(each, Rotated)}
-        assert done <= {200, 503}
-        for at, each in enumerate(people):
-            await kept(desk, each, id_card(at))
-    await turned(store, numbers, second)
-    numbers.put_keys(second)
-    async with numbers.desk(store, world) as desk:
-        for at, each in enumerate(people):
-            assert await revealed(desk, each) == id_card(at)
-    live = [doomed for _, doomed in await store.read(data_key_rows)]
-    assert live == [False, False]
-
-
 async def test_what_is_kept_while_the_household_is_erased_does_not_stay(
     store: Store, world: World, numbers: Numbers
 ) -> None:
@@ -419,3 +334,33 @@ async def test_a_server_with_its_keys_starts_and_serves(
         app: Any = create_app(numbers.settings(), store=store)
         async with app.router.lifespan_context(app):
             assert app.state.sealing is not None
+
+
+async def test_a_key_that_cannot_be_had_and_sealed_nothing_gives_way(
+    store: Store, world: World, numbers: Numbers
+) -> None:
+    (ann,) = await residents(store, world, "G1")
+    lost, home = new_id(), world.households["G1"]
+    await store.write(lambda db: queries.live_key(db, home, lost, now_ms=now_ms()))
+    vault_of(numbers.settings()).create(lost, b"damaged")
+    async with numbers.desk(store, world) as desk:
+        await kept(desk, ann, id_card(1))
+        assert await revealed(desk, ann) == id_card(1)
+    done = await destroy_doomed(store, vault_of(numbers.settings()), None)
+    assert (done.keys, done.left) == (1, 0)
+    assert lost not in numbers.data_keys()
+
+
+async def test_numbers_are_shown_while_keys_of_their_household_are_destroyed(
+    store: Store, world: World, numbers: Numbers
+) -> None:
+    ann, ben = await residents(store, world, "G1", 2)
+    async with numbers.desk(store, world, reveals=1_000) as desk:
+        await kept(desk, ann, id_card(1))
+        await kept(desk, ben, id_card(2))
+        for turn in range(6):
+            work = [reveal(desk, ann) for _ in range(4)]
+            changed, *shown = await asyncio.gather(put(desk, ben, id_card(10 + turn)), *work)
+            assert changed.status_code == 200
+            assert [each.status_code for each in shown] == [200] * 4
+            assert {each.json()["value"] for each in shown} == {id_card(1)}

@@ -245,3 +245,9 @@ def test_one_wrong_digit_is_always_noticed(digits: str, at: int, by: int) -> Non
 def test_the_check_character_of_the_standard_example() -> None:
     assert check_character("11010519491231002") == "X"
     assert normalised("passport", "e 1234-567") == "E1234567"
+
+
+@pytest.mark.parametrize("text", ["", "1234", "x" * 21, "E12345\u4e2d", "E1234;567"])
+def test_what_is_no_passport_number_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="5 to 20 letters and digits"):
+        normalised("passport", text)
