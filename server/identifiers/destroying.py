@@ -26,6 +26,7 @@ from server.sealed.suites import Tampered
 from server.sealed.vault import Vault
 
 PAGE: Final = 200
+PAGES_MAX: Final = 1_000_000
 Destroying = Callable[[], Awaitable[None]]
 _LOG = logging.getLogger("jingwei.sealed")
 
@@ -38,25 +39,30 @@ class Destroyed:
     left: int = 0
 
 
-async def destroy_doomed(store: Store, vault: Vault, sealing: Sealing | None) -> Destroyed:
+async def destroy_doomed(
+    store: Store, vault: Vault, sealing: Sealing | None, *, pages: int = PAGES_MAX
+) -> Destroyed:
     """Destroy every doomed key that can be; without `sealing` those that nothing needs.
+
+    It looks at `pages` times `PAGE` keys, in the order of their ids.
 
     Raises:
         StoreBusy: if the store is away; what was done until then stays done.
     """
     done = Destroyed()
     after: str | None = None
-    while True:
+    for _ in range(pages):
         page = partial(queries.data_keys, after=after, limit=PAGE, doomed=True)
         rows = await store.read(page)
         if not rows:
-            return done
+            break
         for row in rows:
             if await _destroyed(store, vault, sealing, row):
                 done.keys += 1
             else:
                 done.left += 1
         after = str(rows[-1].id)
+    return done
 
 
 async def destroy_soon(store: Store, vault: Vault, sealing: Sealing | None) -> None:
@@ -65,7 +71,7 @@ async def destroy_soon(store: Store, vault: Vault, sealing: Sealing | None) -> N
     What was removed is gone from the store already, so the caller's work is done.
     """
     try:
-        done = await destroy_doomed(store, vault, sealing)
+        done = await destroy_doomed(store, vault, sealing, pages=1)
     except (StoreBusy, Problem) as error:
         _LOG.warning("destroying keys has to wait: %s", type(error).__name__)
         return
