@@ -115,6 +115,7 @@ GRID = _kind(
         Field(name="boundary", type=BOUNDARY, required=True),
         Field(name="area_m2", type=Integer(0), required=True),
         Field(name="valid_from_ms", type=TIME_MS),
+        Field(name="valid_to_ms", type=TIME_MS),
     ),
 )
 CLASS = _kind(

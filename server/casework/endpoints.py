@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
+from sqlalchemy import Connection
 
 from server.areas.queries import narrowed, scope_of
 from server.casework import commands, queries
@@ -11,6 +12,7 @@ from server.casework.reading import (
     class_body,
     incident_body,
     incident_with_history,
+    report_bodies,
     report_body,
     task_body,
     the_report,
@@ -92,17 +94,19 @@ async def list_reports(
         "class_code": parameters.class_,
         "archived": parameters.archived,
     }
-    rows = await store.read(
-        lambda db: queries.reports_in(
+
+    def work(db: Connection) -> Page[ReportBody]:
+        rows = queries.reports_in(
             db,
             narrowed(db, scope_of(db, principal, now), parameters.area),
             equal={name: value for name, value in named.items() if value is not None},
             after=key,
             limit=parameters.limit + 1,
         )
-    )
-    page, following = paged(rows, parameters.limit, lambda row: (row.created_ms, row.id))
-    return Page(items=[report_body(row) for row in page], next=following)
+        page, following = paged(rows, parameters.limit, lambda row: (row.created_ms, row.id))
+        return Page(items=report_bodies(db, page), next=following)
+
+    return await store.read(work)
 
 
 @router.get("/reports/{report_id}", responses=_READING)
@@ -110,8 +114,9 @@ async def read_report(
     *, report_id: PathId, principal: CaseworkPrincipal, store: StoreDep, now: Now
 ) -> ReportBody:
     """Return one report."""
-    row = await store.read(lambda db: the_report(db, scope_of(db, principal, now), report_id))
-    return report_body(row)
+    return await store.read(
+        lambda db: report_body(db, the_report(db, scope_of(db, principal, now), report_id))
+    )
 
 
 @router.post(

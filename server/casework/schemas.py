@@ -222,7 +222,13 @@ class ReportBody(BaseModel):
     text: str | None
     channel: str | None
     incident: str | None
-    grid: str | None
+    grid: str | None = Field(description="Where it is looked after now.")
+    observed_grid: str | None = Field(
+        description="The grid that held its place when it was observed; it never changes."
+    )
+    observed_grid_from_ms: int | None = Field(
+        description="When the version of that grid began; see the versions of the grid."
+    )
     lon: float | None
     lat: float | None
     accuracy_m: float | None

@@ -41,6 +41,7 @@ def _grid(state: State) -> dict[str, Any]:
         "community_id": state["community"],
         "area_m2": state["area_m2"],
         "valid_from_ms": state.get("valid_from_ms"),
+        "valid_to_ms": state.get("valid_to_ms"),
         "geom": decode_boundary(state["boundary"]),
     }
 

@@ -387,8 +387,9 @@ def counter_value(db: Connection, name: str) -> int:
 
 
 def grid_shapes(db: Connection) -> Sequence[DbRow]:
-    """`(id, code, geom)` of every grid, by code."""
+    """`(id, code, geom)` of every grid in force, by code."""
     columns = GRID.c
+    statement = select(columns.id, columns.code, columns.geom)
     return db.execute(
-        select(columns.id, columns.code, columns.geom).order_by(columns.code)
+        statement.where(columns.valid_to_ms.is_(None)).order_by(columns.code)
     ).all()

@@ -18,6 +18,7 @@ from server.replication.projections import PROJECTIONS, projection_row
 from server.replication.queries import BucketHead
 from server.replication.redacting import Spoken
 from server.replication.snapshots import drop_snapshots
+from server.replication.versions import note_versions
 from server.replication.waiting import Desk, queue_changes
 from sync.canonical import record_body, record_hash
 from sync.codec import encode_place, encode_record
@@ -108,6 +109,8 @@ def _written(db: Connection, draft: Draft, heads: dict[str, BucketHead]) -> _Wri
     touch(db, {each.record.bucket for each in changes if each.visible})
     if any(each.record.kind == "grid" and each.visible for each in changes):
         queries.next_number(db, queries.GRIDS_VERSION)
+        author, now_ms = batch.author.account, batch.received_ms
+        note_versions(db, changes, numbers, by=author, now_ms=now_ms)
     parts += [
         queries.exits_noted(advance.exits),
         queries.records_replaced(known),

@@ -7,6 +7,7 @@ from typing import Final
 
 from sqlalchemy import MetaData
 
+from server.db.tables.boundaries import BoundaryChange, GridLineage, GridVersion
 from server.db.tables.casework import Claim, Incident, Note, Report, Task
 from server.db.tables.columns import StoredRow
 from server.db.tables.identity import Account, Area, Assignment, Device, Incarnation, Token
@@ -36,6 +37,7 @@ from server.db.tables.waiting import DeviceActor, HeldRow
 METADATA: Final[MetaData] = StoredRow.metadata
 FEATURE_TABLES: Final = {
     "grid": "MULTIPOLYGON",
+    "grid_version": "MULTIPOLYGON",
     "dwelling": "POINT",
     "report": "POINT",
     "incident": "POINT",
@@ -52,6 +54,7 @@ __all__ = [
     "Announcement",
     "Area",
     "Assignment",
+    "BoundaryChange",
     "Bucket",
     "BucketExit",
     "Claim",
@@ -63,6 +66,8 @@ __all__ = [
     "Erasure",
     "EventClass",
     "Grid",
+    "GridLineage",
+    "GridVersion",
     "HeldRow",
     "Household",
     "Incarnation",
