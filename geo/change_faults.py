@@ -94,7 +94,8 @@ def faults_of(
     """Return the faults of a proposal, those that refuse it first, the largest first.
 
     Args:
-        proposal: what the boundaries would be, see `geo.changes.propose`.
+        proposal: what the boundaries would be, see `geo.changes.propose`. Its grids need not be
+            all there are, but all in the bounding box of those that touch what is edited.
         tolerance: what is told and not refused.
         parent: the ground the grids must cover exactly and not leave. Without it, the ground
             of the grids as they were must stay covered, and new ground is only told.
@@ -197,8 +198,10 @@ def _gaps(case: _Case) -> Iterator[ChangeFault]:
     if case.parent is not None:
         near = shapely.intersection(case.parent, shapely.box(*touched.bounds))
         wanting.append(shapely.difference(near, case.covered))
-    meant = shapely.union_all([taken[grid] for grid in left])
-    for piece in _pieces(shapely.difference(shapely.union_all(wanting), meant)):
+    ground = shapely.union_all(wanting)
+    # A ring of grids may enclose others that no edit comes near: that is no lake.
+    having = [taken[grid] for grid in left] + _meeting(case.proposal.after, ground)
+    for piece in _pieces(shapely.difference(ground, shapely.union_all(having))):
         if not shapely.intersects(piece, touched):
             continue
         lost = shapely.intersection(piece, had) if case.parent is None else piece
@@ -208,6 +211,13 @@ def _gaps(case: _Case) -> Iterator[ChangeFault]:
             if shapely.intersects(each, piece)
         ]
         yield _fault(FaultKind.GAP, piece, beside, refused=case.too_much(lost))
+
+
+def _meeting(grids: Mapping[str, BaseGeometry], ground: BaseGeometry) -> list[BaseGeometry]:
+    """The valid ones of some grids that meet some ground."""
+    shapes = list(grids.values())
+    hits = STRtree(shapes).query(ground).tolist()
+    return [shapes[hit] for hit in hits if shapely.is_valid(shapes[hit])]
 
 
 def _left(case: _Case) -> list[str]:

@@ -172,11 +172,21 @@ def test_ground_of_the_parent_that_nobody_has_is_a_gap():
 
 def test_a_lake_that_was_there_is_told_and_not_refused():
     around = shapely.difference(box(0, 4, -2, 3), box(0, 3))
-    grids = {"a": box(0, 1), "c": box(2, 3), "ring": around}
+    grids = {"a": box(0, 1), "c": box(2, 3), "ring": around, "far": box(8, 9)}
     found = faults_of(propose(grids, [redraw("a", box(0, 1))]), tolerance=USUAL)
     assert not any(each.refused for each in found)
     (lake,) = [each for each in found if each.kind is FaultKind.GAP]
     assert lake.area_m2 == pytest.approx(area_m2(box(1, 2)), rel=1e-6)
+
+
+def test_faults_that_no_edit_comes_near_are_not_told():
+    corner = shapely.union_all([box(0, 1), box(1, 3, 1, 1.2)])
+    parent = shapely.union_all([corner, box(1.5, 2, 0, 0.5)])
+    proposal = propose({"a": corner}, [redraw("a", corner)])
+    assert faults_of(proposal, tolerance=USUAL, parent=parent) == ()
+    crossing = {"a": box(0, 1), "b": box(1, 2, 0, 0.5), "c": box(1, 2, 0.4, 1)}
+    found = faults_of(propose(crossing, [redraw("a", box(0, 1))]), tolerance=USUAL)
+    assert {each.kind for each in found} == {FaultKind.EDGES}
 
 
 def test_what_is_within_the_tolerance_is_told_and_not_refused():
