@@ -11,6 +11,7 @@ from server.announcements.endpoints import router as announcements
 from server.archive.endpoints import router as archive
 from server.areas.endpoints import router as areas
 from server.assignments.endpoints import router as assignments
+from server.boundaries.endpoints import router as boundaries
 from server.casework.endpoints import router as casework
 from server.casework.step_endpoints import router as casework_steps
 from server.conflicts.endpoints import router as conflicts
@@ -47,6 +48,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     archive,
     erasure,
     grids,
+    boundaries,
     households,
     casework,
     casework_steps,

@@ -226,6 +226,27 @@ class TooManyDependants(Problem):
     title, title_zh = "Too much would have to follow", "关联记录过多"
 
 
+class StaleBoundary(Problem):
+    """A grid of the change was redrawn or closed after the change was drawn up.
+
+    `grids` names them. Nothing was written. Look at them as they are now, and put the edits
+    again (`PUT`), changed where needed.
+    """
+
+    slug, status = "stale-boundary", HTTPStatus.CONFLICT
+    title, title_zh = "The boundaries have changed meanwhile", "网格边界已发生变化"
+
+
+class ChangeRefused(Problem):
+    """The boundary change has faults that refuse it, or would leave something in no grid.
+
+    Nothing was written. Ask for `validate` and `preview`, correct the edits, and publish again.
+    """
+
+    slug, status = "boundary-change-refused", HTTPStatus.CONFLICT
+    title, title_zh = "The boundary change cannot be published", "网格边界变更无法发布"
+
+
 class PreconditionFailed(Problem):
     """Somebody changed it after you read it.
 

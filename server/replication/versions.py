@@ -4,7 +4,7 @@ The write path calls this in the transaction that changes a grid, so history has
 whoever redraws a boundary, by import, by console or by publishing a change, leaves a version.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection
@@ -73,3 +73,9 @@ def _row(
         "recorded_ms": now_ms,
         "geom": decode_boundary(state["boundary"]),
     }
+
+
+def started(db: Connection, grid_ids: Sequence[str]) -> dict[str, int]:
+    """When the version in force of each grid began (ms); a grid without one is left out."""
+    last = version_queries.last_versions(db, grid_ids)
+    return {grid: each.from_ms for grid, each in last.items() if each.in_force}
