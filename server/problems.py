@@ -227,10 +227,9 @@ class TooManyDependants(Problem):
 
 
 class StaleBoundary(Problem):
-    """A grid of the change was redrawn or closed after the change was drawn up.
+    """A grid of the change was redrawn or closed since it was drawn up; `grids` names them.
 
-    `grids` names them. Nothing was written. Look at them as they are now, and put the edits
-    again (`PUT`), changed where needed.
+    Nothing was written. Look at them as they are now, and put the edits again (`PUT`).
     """
 
     slug, status = "stale-boundary", HTTPStatus.CONFLICT
@@ -238,9 +237,9 @@ class StaleBoundary(Problem):
 
 
 class ChangeRefused(Problem):
-    """The boundary change has faults that refuse it, or would leave something in no grid.
+    """The boundary change has faults, leaves something in no grid, or moves too much at once.
 
-    Nothing was written. Ask for `validate` and `preview`, correct the edits, and publish again.
+    Nothing was written. Ask for `validate` and `preview`, correct the edits, publish again.
     """
 
     slug, status = "boundary-change-refused", HTTPStatus.CONFLICT

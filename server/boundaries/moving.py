@@ -1,6 +1,6 @@
 """What would move if a draft were published: found at once for all that lives on its ground."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,9 @@ from server.areas.scope import Scope
 from server.boundaries import queries
 from server.boundaries.examining import Case
 from server.boundaries.queries import AnyRow, Bounds
+
+MOVES_MAX = 20_000
+"""How many dwellings and incidents one change moves at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +39,28 @@ class Occupant:
     def moves(self) -> bool:
         """Whether it goes to another grid."""
         return self.after is not None and self.after != self.before
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """Whether so much may be moved at once, and whether everything still has a grid."""
+
+    orphans: int
+    moving: int
+
+    @classmethod
+    def of(cls, occupants: Iterable[Occupant]) -> "Verdict":
+        """Count what would move and what would be in no grid."""
+        listed = list(occupants)
+        return cls(
+            orphans=sum(each.after is None for each in listed),
+            moving=sum(each.moves for each in listed),
+        )
+
+    @property
+    def publishable(self) -> bool:
+        """Whether the limits allow it."""
+        return self.orphans == 0 and self.moving <= MOVES_MAX
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

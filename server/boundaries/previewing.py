@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from server.areas.scope import Scope
 from server.boundaries import queries
 from server.boundaries.examining import Case
-from server.boundaries.moving import Occupant, Residence, residence_of
+from server.boundaries.moving import MOVES_MAX, Occupant, Residence, Verdict, residence_of
 from server.boundaries.queries import AnyRow
 from server.boundaries.schemas import (
     FlowBody,
@@ -19,7 +19,6 @@ from server.boundaries.schemas import (
     WorkerLoadBody,
 )
 
-MOVES_MAX = 20_000
 LISTED_MAX = 100
 _SHOWN = {"dwelling": "households", "incident": "tasks"}
 _COUNTED = {"dwelling": "dwellings", "incident": "incidents"}
@@ -68,11 +67,11 @@ def preview_of(case: Case, occupants: Sequence[Occupant], near: Around) -> Previ
     """Tell what would move. Orphans refuse the change, and so do more moves than the limit."""
     orphans = [each.id for each in occupants if each.after is None]
     ambiguous = [each.id for each in occupants if each.ambiguous]
-    moving = sum(each.moves for each in occupants)
+    verdict = Verdict.of(occupants)
     loads = _Loads(occupants)
     touched = [*case.grids, *(each for each in case.content.given if each not in case.grids)]
     return PreviewBody(
-        publishable=not orphans and moving <= MOVES_MAX,
+        publishable=verdict.publishable,
         flows=_flows(occupants, case, near.workers),
         grids=[
             GridLoadBody(grid=grid, code=case.codes[grid], **loads.of([grid]).model_dump())
@@ -84,9 +83,9 @@ def preview_of(case: Case, occupants: Sequence[Occupant], near: Around) -> Previ
         ],
         ambiguous=len(ambiguous),
         ambiguous_first=ambiguous[:LISTED_MAX],
-        orphans=len(orphans),
+        orphans=verdict.orphans,
         orphans_first=orphans[:LISTED_MAX],
-        moving=moving,
+        moving=verdict.moving,
         moving_max=MOVES_MAX,
     )
 

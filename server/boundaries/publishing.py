@@ -26,8 +26,14 @@ from server.boundaries.content import Given
 from server.boundaries.drafting import the_draft
 from server.boundaries.examining import Case, case_of, faults_in
 from server.boundaries.inheriting import inherit
-from server.boundaries.moving import Occupant, occupants_of, residence_of
-from server.boundaries.previewing import MOVES_MAX
+from server.boundaries.moving import (
+    MOVES_MAX,
+    Occupant,
+    Residence,
+    Verdict,
+    occupants_of,
+    residence_of,
+)
 from server.boundaries.queries import AnyRow
 from server.boundaries.reading import change_body, the_change
 from server.boundaries.schemas import ChangeBody, MovedBody, ResultBody
@@ -93,7 +99,7 @@ async def publish(store: Store, asking: Asking, change_id: str, *, rev: int) -> 
 
 def _gathered(
     db: Connection, asking: Asking, change_id: str, *, rev: int
-) -> tuple[AnyRow, Case | None, Any]:
+) -> tuple[AnyRow, Case | None, Residence | None]:
     """The draft with all that its check needs; only the change if it is published already."""
     scope = scope_of(db, asking.principal, asking.now_ms)
     row = the_change(db, scope, change_id)
@@ -109,14 +115,16 @@ def _gathered(
     return row, case, residence_of(db, scope, case)
 
 
-def _prepared(row: AnyRow, case: Case, residence: Any) -> Prepared:
+def _prepared(row: AnyRow, case: Case, residence: Residence) -> Prepared:
     faults = [each for each in faults_in(case) if each.refused]
     occupants = occupants_of(case, residence)
-    orphans = sum(each.after is None for each in occupants)
-    moving = sum(each.moves for each in occupants)
-    if faults or orphans or moving > MOVES_MAX:
+    verdict = Verdict.of(occupants)
+    if faults or not verdict.publishable:
         raise ChangeRefused(
-            faults=len(faults), orphans=orphans, moving=moving, moving_max=MOVES_MAX
+            faults=len(faults),
+            orphans=verdict.orphans,
+            moving=verdict.moving,
+            moving_max=MOVES_MAX,
         )
     return Prepared(
         row=row,

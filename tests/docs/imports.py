@@ -29,6 +29,7 @@ ROOMS = {
         "archive",
         "areas",
         "assignments",
+        "boundaries",
         "casework",
         "conflicts",
         "consolewrites",

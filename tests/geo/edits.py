@@ -2,6 +2,7 @@
 
 import shapely
 from hypothesis import strategies as st
+from shapely.geometry.base import BaseGeometry
 from shapely.ops import split as cut
 
 from geo.changes import Edit, EditKind
@@ -9,7 +10,7 @@ from geo.polygon import normal_boundary
 from tests.geo.shapes import Lattice, lattices
 
 
-def halves(cell: shapely.Polygon) -> list[shapely.Polygon]:
+def halves(cell: shapely.Polygon) -> list[BaseGeometry]:
     """A cell cut along a diagonal, so that no neighbour gets a vertex it does not have."""
     ring = shapely.get_coordinates(cell)
     # One diagonal of a quadrilateral whose corners moved a little always lies inside.

@@ -3,11 +3,16 @@
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 import shapely
 
+from server.boundaries.drawing import read_shapes
+from server.boundaries.moving import MOVES_MAX, Occupant, Verdict
+from server.boundaries.schemas import ChangeDraft
 from server.clock import new_id
 from server.db.store import Store
+from server.problems import InvalidBody
 from tests.server.desk import Desk, pointers, told
 from tests.server.drafts import (
     CHANGES,
@@ -238,14 +243,19 @@ async def test_a_grid_in_two_edits_is_told_when_it_is_checked(desk: Desk) -> Non
     assert pointers(answer) == ["/edits/1"]
 
 
-async def test_too_many_vertices_are_refused(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("server.boundaries.drawing.VERTICES_MAX", 9)
-    answer = await desk.post(
-        CHANGES, "analyst", {"reason": "Fine", "edits": moved_border(desk)}
-    )
-    assert pointers(answer) == [""]
+def test_too_many_vertices_in_all_are_refused() -> None:
+    def round_one(west: float) -> dict[str, Any]:
+        angles = np.linspace(0, 2 * np.pi, 101_000)
+        ring = np.stack([LON + west + np.cos(angles) / 5, LAT + np.sin(angles) / 5], axis=1)
+        ring[-1] = ring[0]
+        return {"type": "Polygon", "coordinates": [ring.tolist()]}
+
+    edits = [redraw(new_id(), round_one(0)), redraw(new_id(), round_one(1))]
+    draft = ChangeDraft.model_validate({"reason": "Round", "edits": edits})
+    with pytest.raises(InvalidBody) as caught:
+        read_shapes(draft)
+    assert caught.value.extensions["errors"][0]["pointer"] == ""
+    assert read_shapes(draft.model_copy(update={"edits": draft.edits[:1]})).ground is None
 
 
 async def test_buildings_are_polygons_or_refused(desk: Desk) -> None:
@@ -288,7 +298,7 @@ async def test_validation_knows_the_ground_and_the_buildings_it_is_given(desk: D
     faults = (await ask(desk, outside, "validate"))["faults"]
     assert [each["fault"] for each in faults if each["refused"]] == ["outside"]
     feature = {"type": "Feature", "properties": {}, "geometry": ground(0.7, 0.9, 0.2, 0.4)}
-    empty = {"type": "Feature", "properties": {}, "geometry": None}
+    empty: dict[str, Any] = {"type": "Feature", "properties": {}, "geometry": None}
     buildings = {"type": "FeatureCollection", "features": [feature, empty]}
     crossing = await drawn(desk, *moved_border(desk), buildings=buildings)
     assert crossing["buildings"] == 1
@@ -326,13 +336,20 @@ async def test_the_preview_tells_flows_loads_and_what_is_ambiguous(
     assert (preview["orphans"], preview["moving"], preview["publishable"]) == (0, 1, True)
 
 
-async def test_more_moves_than_the_limit_refuse_the_change(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    change = await drawn(desk, *moved_border(desk, 0.45))
-    monkeypatch.setattr("server.boundaries.previewing.MOVES_MAX", 0)
-    monkeypatch.setattr("server.boundaries.publishing.MOVES_MAX", 0)
-    assert (await ask(desk, change, "preview"))["publishable"] is False
-    answer = await desk.post(f"{CHANGES}/{change['id']}/publish", "dispatcher", rev=1)
-    assert told(answer) == (409, "boundary-change-refused")
-    assert (answer.json()["moving"], answer.json()["moving_max"]) == (1, 0)
+def test_orphans_and_more_moves_than_the_limit_refuse_a_change() -> None:
+    def occupant(after: str | None) -> Occupant:
+        return Occupant(
+            id="",
+            kind="dwelling",
+            rev=1,
+            before="here",
+            after=after,
+            weight=1,
+            ambiguous=False,
+        )
+
+    staying, moving, orphan = occupant("here"), occupant("there"), occupant(None)
+    most = Verdict.of([*([moving] * MOVES_MAX), staying, staying])
+    assert (most.moving, most.orphans, most.publishable) == (MOVES_MAX, 0, True)
+    assert not Verdict.of([moving] * (MOVES_MAX + 1)).publishable
+    assert not Verdict.of([staying, orphan]).publishable
