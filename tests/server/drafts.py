@@ -6,7 +6,7 @@ import httpx
 import shapely
 
 from tests.server.desk import Desk
-from tests.world import LAT, LON, STEP
+from tests.world import LAT, LON, STEP, World
 
 CHANGES = "/v1/boundary-changes"
 
@@ -36,17 +36,27 @@ def split(grid: str, **pieces: dict[str, Any]) -> dict[str, Any]:
 
 
 def halved(desk: Desk, code: str = "G1") -> dict[str, Any]:
-    """A grid of the world split into a western and an eastern half."""
+    """A grid of the world split into a western and an eastern part."""
+    return halves(desk.world, code)
+
+
+def halves(world: World, code: str = "G1") -> dict[str, Any]:
+    """The same for who has no desk."""
     west = int(code[1]) - 1
     return split(
-        desk.world.grids[code],
+        world.grids[code],
         **{f"{code}W": ground(west, west + 0.4), f"{code}E": ground(west + 0.4, west + 1)},
     )
 
 
 def moved_border(desk: Desk, at: float = 0.8) -> list[dict[str, Any]]:
     """The border between the first two grids goes elsewhere."""
-    grids = desk.world.grids
+    return border(desk.world, at)
+
+
+def border(world: World, at: float) -> list[dict[str, Any]]:
+    """The same for who has no desk."""
+    grids = world.grids
     return [redraw(grids["G1"], ground(0, at)), redraw(grids["G2"], ground(at, 2))]
 
 
