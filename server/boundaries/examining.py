@@ -18,6 +18,7 @@ from server.boundaries.content import Content, content_of
 from server.boundaries.queries import AnyRow
 from server.boundaries.schemas import CheckedBody, FaultBody
 from server.grids.validation import unacceptable
+from server.imports.queries import area_ids
 from server.problems import StaleBoundary
 from server.replication.queries import GRIDS_VERSION, counter_value
 from server.replication.versions import started
@@ -45,7 +46,8 @@ def case_of(db: Connection, scope: Scope, row: AnyRow) -> Case:
     """Load the boundaries a draft is about and put its edits upon them.
 
     Raises:
-        StaleBoundary: if a grid it takes is not what it was when it was drawn.
+        StaleBoundary: if a grid it takes is not what it was when it was drawn, or the code of a
+            new one was given out since.
         InvalidBody: if two edits name one grid.
     """
     content = content_of(row.content)
@@ -53,6 +55,10 @@ def case_of(db: Connection, scope: Scope, row: AnyRow) -> Case:
     grids = queries.grids_in_force(db, scope, content.taken)
     if len(grids) < len(content.taken):
         raise StaleBoundary(grids=sorted(set(content.taken) - grids.keys()))
+    new = [each.code for grid, each in content.given.items() if grid not in grids]
+    if used := area_ids(db, new):
+        # Another draft with the same code was published first, or an import used it.
+        raise StaleBoundary(grids=sorted(used.values()))
     drawn = [each.boundary for each in content.given.values() if each.boundary is not None]
     around = _around(db, [*(each.geom for each in grids.values()), *drawn])
     current = {each.id: each.geom for each in around}

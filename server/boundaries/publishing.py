@@ -43,10 +43,11 @@ from server.db.store import Store, StoreBusy
 from server.imports.areas import LEVEL_GRID, AreasRefusedError, AreaWanted, place_areas
 from server.imports.queries import lock_tree
 from server.problems import (
+    BodyError,
     ChangeRefused,
     Forbidden,
+    InvalidBody,
     PreconditionFailed,
-    StaleBoundary,
     TransitionRefused,
 )
 from server.replication.consoles import Console, console_device
@@ -79,7 +80,8 @@ async def publish(store: Store, asking: Asking, change_id: str, *, rev: int) -> 
     Raises:
         NotFound, PreconditionFailed, TransitionRefused: see `drafting.the_draft`.
         Forbidden: unless the caller may publish it, see `access.may_publish`.
-        StaleBoundary: if a grid it takes was changed meanwhile.
+        StaleBoundary: see `examining.case_of`.
+        InvalidBody: if the community is full, or a worker would hold too many grids.
         ChangeRefused: if it has faults or orphans, or moves more than `MOVES_MAX`.
         StoreBusy: if others kept changing what it moves.
     """
@@ -204,9 +206,9 @@ def _open_areas(db: Connection, asking: Asking, opened: Sequence[Given]) -> None
             ],
             dry_run=False,
         )
-    except AreasRefusedError:
-        # Somebody took the code since the draft was drawn, or the community is full.
-        raise StaleBoundary(grids=[]) from None
+    except AreasRefusedError as refusal:
+        reasons = [BodyError(pointer="/edits", reason=why) for _, _, why in refusal.refused]
+        raise InvalidBody(errors=reasons) from None
 
 
 def _grid_drafts(case: Case, at_ms: int) -> Iterator[Draft]:

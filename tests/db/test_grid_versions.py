@@ -1,16 +1,18 @@
 """The database itself keeps the history of grids: no overlap in time, no change, no loss."""
 
+import asyncio
 from typing import Any
 
 import pytest
 import shapely
-from sqlalchemy import Connection, delete, insert, update
+from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from server.db.constraints import violated
-from server.db.store import Store
-from server.db.tables import GridVersion
-from tests.db.rows import ident
+from server.db.store import Store, open_store
+from server.db.tables import Grid, GridVersion
+from server.migrations import migrate, rewind
+from tests.db.rows import grid, ident
 
 pytestmark = [pytest.mark.anyio, pytest.mark.db]
 TABLE = GridVersion.__table__
@@ -101,3 +103,34 @@ async def test_a_version_may_be_ended_and_named_once(store: Store) -> None:
     await add(store, row(0, None))
     await store.write(lambda db: db.execute(update(TABLE).values(valid_to_ms=10)))
     await store.write(lambda db: db.execute(update(TABLE).values(change_id=ident(5))))
+
+
+def test_grids_of_before_begin_when_they_said_or_were_stored(database_url: str) -> None:
+    """A store that comes from the schema before gets a first version of every grid."""
+    rewind(database_url, revision="0016")
+
+    def old(db: Connection) -> None:
+        values = grid(1, SQUARE) | {"archived": False}
+        db.execute(insert(Grid.__table__).values(**values))
+        db.execute(
+            insert(Grid.__table__).values(
+                **grid(2, SQUARE) | {"archived": False, "valid_from_ms": 7}
+            )
+        )
+
+    def versions(db: Connection) -> list[tuple[Any, ...]]:
+        columns = (TABLE.c.grid_id, TABLE.c.valid_from_ms, TABLE.c.valid_to_ms, TABLE.c.geom)
+        return [tuple(each) for each in db.execute(select(*columns).order_by(TABLE.c.fid))]
+
+    asyncio.run(_with(database_url, lambda store: store.write(old)))
+    migrate(database_url)
+    found = asyncio.run(_with(database_url, lambda store: store.read(versions)))
+    assert found == [(ident(1), 1, None, SQUARE), (ident(2), 7, None, SQUARE)]
+
+
+async def _with(url: str, work: Any) -> Any:
+    store = open_store(url, allow_unsafe=True)
+    try:
+        return await work(store)
+    finally:
+        await store.close()

@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
+from server.clock import new_id
 from server.db.store import Store
 from server.replication.reproject import compare
 from server.replication.submit import Draft
@@ -20,10 +21,11 @@ from tests.server.drafts import (
     publish,
     published,
     redraw,
+    split,
 )
 from tests.server.loop import dispatched, incident_again, step, task_of
 from tests.server.phones import RawPhone
-from tests.world import LAT, LON, STEP, World, done
+from tests.world import E7, LAT, LON, STEP, World, done, draft, settle
 
 pytestmark = [pytest.mark.anyio, pytest.mark.db]
 
@@ -237,6 +239,65 @@ async def test_a_draft_on_boundaries_of_yesterday_is_refused(desk: Desk, world: 
         )
         assert told(answer) == (409, "stale-boundary")
         assert answer.json()["grids"] == [world.grids["G1"]]
+
+
+async def test_of_two_drafts_with_one_code_the_second_is_stale(
+    desk: Desk, world: World
+) -> None:
+    def half(code: str, west: int, new: str) -> dict[str, Any]:
+        pieces = {"NEW": ground(west, west + 0.5), new: ground(west + 0.5, west + 1)}
+        return split(world.grids[code], **pieces)
+
+    first, second = await drawn(desk, half("G1", 0, "P")), await drawn(desk, half("G4", 3, "Q"))
+    assert (await publish(desk, first)).status_code == 200
+    answer = await publish(desk, second)
+    assert told(answer) == (409, "stale-boundary")
+    assert answer.json()["grids"] == [(await grids(desk))["NEW"]]
+
+
+async def test_what_the_preview_tells_is_what_is_done(
+    store: Store, desk: Desk, world: World
+) -> None:
+    await store.write(lambda db: settle(db, world, "G2", 4))
+    await dispatched(desk)
+    merger = {
+        "edit": "merge",
+        "grids": [world.grids["G3"], world.grids["G4"]],
+        "into": {"code": "G34", "name": "Harbour"},
+    }
+    change = await drawn(desk, merger, *moved_border(desk, 1.6))
+    preview = await ask(desk, change, "preview")
+    before = {each["code"]: each["households_after"] for each in preview["grids"]}
+    told_of = {
+        what: sum(each[what] for each in preview["flows"])
+        for what in ("dwellings", "households", "incidents", "tasks")
+    }
+    assert (await publish(desk, change)).json()["result"]["moved"] == told_of
+    now = await grids(desk)
+    for code, count in before.items():
+        if code in now:
+            path = f"/v1/households?grid={now[code]}"
+            assert len(await desk.items(path, "dispatcher")) == count, code
+
+
+async def test_what_changes_while_it_is_published_is_looked_at_again(
+    store: Store, desk: Desk, world: World
+) -> None:
+    change = await drawn(desk, halved(desk))
+    renamed = Draft(record=world.grids["G4"], kind="grid", base=1, set={"name": "Harbour"})
+    home = {"code": "W9", "address": "Elm", "grid": world.grids["G1"]}
+    place = {"lon_e7": round((LON + 0.1 * STEP) * E7), "lat_e7": round((LAT + STEP / 2) * E7)}
+    built = draft(new_id(), "dwelling", home | place)
+    answer, *_ = await asyncio.gather(
+        publish(desk, change),
+        store.write(lambda db: done(db, world.importer, [renamed])),
+        store.write(lambda db: done(db, world.importer, [built])),
+    )
+    assert answer.status_code == 200, answer.text
+    assert set(await grids(desk)) == {"G1W", "G1E", "G2", "G3", "G4"}
+    assert await store.read(lambda db: list(compare(db))) == []
+    moved = (answer.json())["result"]["moved"]["dwellings"]
+    assert moved in {1, 2}
 
 
 async def test_who_drew_it_and_who_is_below_the_street_do_not_publish(desk: Desk) -> None:
