@@ -55,14 +55,13 @@ def rebucket(
     """
     x, y = np.asarray(lons, np.float64), np.asarray(lats, np.float64)
     now = GridIndex.build(proposal.after, codes).locate_many(x, y)
-    was = GridIndex.build(proposal.taken, codes).locate_many(x, y)
-    closed = proposal.closed
-    grids = tuple(
-        found if found is not None else _unplaced(home, held, closed)
-        for home, found, held in zip(homes, now, was, strict=True)
-    )
+    lost = np.flatnonzero(np.array([each is None for each in now], dtype=bool))
+    was = GridIndex.build(proposal.taken, codes).locate_many(x[lost], y[lost])
+    grids = list(now)
+    for at, held in zip(lost.tolist(), was, strict=True):
+        grids[at] = _unplaced(homes[at], held, proposal.closed)
     borders = [shapely.boundary(each) for each in proposal.given.values()]
-    return Rebucketed(grids=grids, ambiguous=near_borders(borders, x, y, edge_m=edge_m))
+    return Rebucketed(grids=tuple(grids), ambiguous=near_borders(borders, x, y, edge_m=edge_m))
 
 
 def _unplaced(home: str, held: str | None, closed: frozenset[str]) -> str | None:

@@ -1,7 +1,10 @@
 """What would move if a draft were published: found at once for all that lives on its ground."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
+from typing import NamedTuple
 
 import numpy as np
 import shapely
@@ -20,15 +23,15 @@ MOVES_MAX = 20_000
 """How many dwellings and incidents one change moves at most."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Occupant:
+class Occupant(NamedTuple):
     """A dwelling or an open incident: where it belongs now, and where afterwards.
 
     `after` None: an orphan. `weight` is the number of its households, or of its open tasks.
+    A named tuple, because a hundred thousand of them are made for one preview.
     """
 
-    id: str
     kind: str
+    id: str
     rev: int
     before: str
     after: str | None
@@ -41,33 +44,63 @@ class Occupant:
         return self.after is not None and self.after != self.before
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """Whether so much may be moved at once, and whether everything still has a grid."""
+class Amount(NamedTuple):
+    """How many of one kind go one way, and their households or open tasks."""
 
-    orphans: int
-    moving: int
+    number: int
+    weight: int
 
-    @classmethod
-    def of(cls, occupants: Iterable[Occupant]) -> "Verdict":
-        """Count what would move and what would be in no grid."""
-        listed = list(occupants)
-        return cls(
-            orphans=sum(each.after is None for each in listed),
-            moving=sum(each.moves for each in listed),
+
+class Tally:
+    """What goes from where to where: all a preview or a verdict says is read off this."""
+
+    def __init__(self, occupants: Iterable[Occupant]) -> None:
+        """Count occupants by kind and way, in one pass."""
+        numbers: Counter[tuple[str, str, str | None]] = Counter()
+        weights: Counter[tuple[str, str, str | None]] = Counter()
+        for kind, _, _, before, after, weight, _ in occupants:
+            way = kind, before, after
+            numbers[way] += 1
+            weights[way] += weight
+        self.ways: Mapping[tuple[str, str, str | None], Amount] = {
+            way: Amount(number, weights[way]) for way, number in numbers.items()
+        }
+
+    @property
+    def orphans(self) -> int:
+        """How many would be in no grid."""
+        return sum(each.number for (_, _, after), each in self.ways.items() if after is None)
+
+    @property
+    def moving(self) -> int:
+        """How many would go to another grid."""
+        return sum(
+            each.number
+            for (_, before, after), each in self.ways.items()
+            if after not in {None, before}
         )
 
     @property
     def publishable(self) -> bool:
-        """Whether the limits allow it."""
+        """Whether everything still has a grid, and no more moves than one change may move."""
         return self.orphans == 0 and self.moving <= MOVES_MAX
+
+    def moved(self, kind: str) -> Amount:
+        """How many of a kind would go to another grid."""
+        ways = [
+            each
+            for (what, before, after), each in self.ways.items()
+            if what == kind and after not in {None, before}
+        ]
+        return Amount(sum(each.number for each in ways), sum(each.weight for each in ways))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Residence:
-    """The rows of all that lives on the ground of a draft."""
+    """The rows of all that lives on the ground of a draft, and households by dwelling."""
 
     dwellings: Sequence[AnyRow]
+    households: Mapping[str, int]
     incidents: Sequence[AnyRow]
 
 
@@ -76,6 +109,7 @@ def residence_of(db: Connection, scope: Scope, case: Case) -> Residence:
     taken, created = case.content.taken, _created(case)
     return Residence(
         dwellings=queries.dwellings_on(db, scope, taken, created),
+        households=queries.households_on(db, taken, created),
         incidents=queries.open_incidents_on(db, scope, taken, created),
     )
 
@@ -95,50 +129,54 @@ def _created(case: Case) -> Bounds | None:
 
 
 def occupants_of(case: Case, residence: Residence) -> list[Occupant]:
-    """Return where everything belongs afterwards: dwellings by id, then incidents by id.
+    """Return where everything belongs afterwards: dwellings, then incidents.
 
     An incident without a place goes where most of its grid's ground went. What lies around a
     new grid and not in it is left out. Heavy: call it outside of the event loop.
     """
-    heirs = _heirs(shares(case.proposal.taken, case.proposal.given))
-    dwellings = _placed(case, "dwelling", residence.dwellings, heirs)
-    incidents = _placed(case, "incident", residence.incidents, heirs)
+    homes = residence.households
+    dwellings = _placed(
+        case,
+        "dwelling",
+        residence.dwellings,
+        [homes.get(row.id, 0) for row in residence.dwellings],
+    )
+    incidents = _placed(
+        case, "incident", residence.incidents, [row.tasks for row in residence.incidents]
+    )
     taken = case.proposal.taken
-    return [each for each in (*dwellings, *incidents) if each.before in taken or each.moves]
+    everything = [*dwellings, *incidents]
+    if _created(case) is None:
+        return everything
+    return [each for each in everything if each.before in taken or each.moves]
 
 
 def _placed(
-    case: Case, kind: str, rows: Sequence[AnyRow], heirs: Mapping[str, str]
-) -> list[Occupant]:
+    case: Case, kind: str, rows: Sequence[AnyRow], weights: Sequence[int]
+) -> Iterator[Occupant]:
     lons, lats = _points([row.wkb for row in rows])
+    homes = [row.grid_id for row in rows]
     found = rebucket(
-        case.proposal,
-        [row.grid_id for row in rows],
-        lons,
-        lats,
-        codes=dict(case.codes),
-        edge_m=case.content.edge_m,
+        case.proposal, homes, lons, lats, codes=dict(case.codes), edge_m=case.content.edge_m
     )
-    keeps = kind == "incident" and case.content.open_work == "keep"
-    closed = case.proposal.closed
-    made = []
-    placed = np.isfinite(lons).tolist()
-    for row, after, near, has_place in zip(
-        rows, found.grids, found.ambiguous.tolist(), placed, strict=True
-    ):
-        to = after if has_place else _without_place(row.grid_id, closed, heirs)
-        made.append(
-            Occupant(
-                id=row.id,
-                kind=kind,
-                rev=row.rev,
-                before=row.grid_id,
-                after=row.grid_id if keeps and row.grid_id not in closed else to,
-                weight=row.households if kind == "dwelling" else row.tasks,
-                ambiguous=near,
-            )
-        )
-    return made
+    after = list(found.grids)
+    nowhere = np.flatnonzero(np.isnan(lons)).tolist()
+    heirs = _heirs(case) if nowhere else {}
+    for at in nowhere:
+        after[at] = _without_place(homes[at], case.proposal.closed, heirs)
+    if kind == "incident" and case.content.open_work == "keep":
+        closed = case.proposal.closed
+        after = [to if home in closed else home for home, to in zip(homes, after, strict=True)]
+    return map(
+        Occupant,
+        repeat(kind),
+        [row.id for row in rows],
+        [row.rev for row in rows],
+        homes,
+        after,
+        weights,
+        found.ambiguous.tolist(),
+    )
 
 
 def _without_place(home: str, closed: frozenset[str], heirs: Mapping[str, str]) -> str | None:
@@ -151,10 +189,10 @@ def _points(wkb: Sequence[bytes | None]) -> tuple[NDArray[np.float64], NDArray[n
     return np.asarray(shapely.get_x(points)), np.asarray(shapely.get_y(points))
 
 
-def _heirs(found: Sequence[Share]) -> dict[str, str]:
+def _heirs(case: Case) -> dict[str, str]:
     """For each grid the one that got most of its ground; the lower id of two equal ones."""
     best: dict[str, Share] = {}
-    for each in found:
+    for each in shares(case.proposal.taken, case.proposal.given):
         known = best.get(each.parent)
         if known is None or each.area_m2 > known.area_m2:
             best[each.parent] = each

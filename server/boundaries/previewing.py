@@ -9,12 +9,11 @@ from sqlalchemy import Connection
 from server.areas.scope import Scope
 from server.boundaries import queries
 from server.boundaries.examining import Case
-from server.boundaries.moving import MOVES_MAX, Occupant, Residence, Verdict, residence_of
+from server.boundaries.moving import MOVES_MAX, Occupant, Residence, Tally, residence_of
 from server.boundaries.queries import AnyRow
 from server.boundaries.schemas import (
     FlowBody,
     GridLoadBody,
-    LoadBody,
     PreviewBody,
     WorkerLoadBody,
 )
@@ -65,27 +64,27 @@ def _over(held: Iterable[AnyRow], number: int) -> list[str]:
 
 def preview_of(case: Case, occupants: Sequence[Occupant], near: Around) -> PreviewBody:
     """Tell what would move. Orphans refuse the change, and so do more moves than the limit."""
-    orphans = [each.id for each in occupants if each.after is None]
-    ambiguous = [each.id for each in occupants if each.ambiguous]
-    verdict = Verdict.of(occupants)
-    loads = _Loads(occupants)
+    tally = Tally(occupants)
+    orphans = sorted(each.id for each in occupants if each.after is None)
+    ambiguous = sorted(each.id for each in occupants if each.ambiguous)
+    loads = _Loads(tally)
     touched = [*case.grids, *(each for each in case.content.given if each not in case.grids)]
     return PreviewBody(
-        publishable=verdict.publishable,
-        flows=_flows(occupants, case, near.workers),
+        publishable=tally.publishable,
+        flows=_flows(tally, case, near.workers),
         grids=[
-            GridLoadBody(grid=grid, code=case.codes[grid], **loads.of([grid]).model_dump())
+            GridLoadBody(grid=grid, code=case.codes[grid], **loads.of([grid]))
             for grid in sorted(touched, key=lambda each: case.codes[each])
         ],
         workers=[
-            WorkerLoadBody(worker=login, **loads.of(grids).model_dump())
+            WorkerLoadBody(worker=login, **loads.of(grids))
             for login, grids in sorted(_grids_of(near.workers).items())
         ],
         ambiguous=len(ambiguous),
         ambiguous_first=ambiguous[:LISTED_MAX],
-        orphans=verdict.orphans,
+        orphans=tally.orphans,
         orphans_first=orphans[:LISTED_MAX],
-        moving=verdict.moving,
+        moving=tally.moving,
         moving_max=MOVES_MAX,
     )
 
@@ -101,35 +100,31 @@ def _grids_of(workers: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
 class _Loads:
     """Counts of what lives in each grid, before and afterwards."""
 
-    def __init__(self, occupants: Iterable[Occupant]) -> None:
+    def __init__(self, tally: Tally) -> None:
         self._counts: Counter[tuple[str, str | None, str]] = Counter()
-        for each in occupants:
-            for when, grid in (("before", each.before), ("after", each.after)):
-                self._counts[when, grid, _SHOWN[each.kind]] += each.weight
-                self._counts[when, grid, _COUNTED[each.kind]] += 1
+        for (kind, before, after), amount in tally.ways.items():
+            for when, grid in (("before", before), ("after", after)):
+                self._counts[when, grid, _SHOWN[kind]] += amount.weight
+                self._counts[when, grid, _COUNTED[kind]] += amount.number
 
-    def of(self, grids: Iterable[str]) -> LoadBody:
-        """The load of several grids together."""
+    def of(self, grids: Iterable[str]) -> dict[str, int]:
+        """The load of several grids together, as members of a `LoadBody`."""
         asked = list(grids)
-        return LoadBody(
-            **{
-                f"{what}_{when}": sum(self._counts[when, grid, what] for grid in asked)
-                for what in ("households", "incidents", "tasks")
-                for when in ("before", "after")
-            }
-        )
+        return {
+            f"{what}_{when}": sum(self._counts[when, grid, what] for grid in asked)
+            for what in ("households", "incidents", "tasks")
+            for when in ("before", "after")
+        }
 
 
-def _flows(
-    occupants: Iterable[Occupant], case: Case, workers: Mapping[str, Sequence[str]]
-) -> list[FlowBody]:
+def _flows(tally: Tally, case: Case, workers: Mapping[str, Sequence[str]]) -> list[FlowBody]:
     """What goes from one grid to another, in the order of their codes, orphans last."""
     flows: dict[tuple[str, str | None], Counter[str]] = {}
-    for each in occupants:
-        if each.after != each.before:
-            counts = flows.setdefault((each.before, each.after), Counter())
-            counts[_COUNTED[each.kind]] += 1
-            counts[_SHOWN[each.kind]] += each.weight
+    for (kind, before, after), amount in tally.ways.items():
+        if after != before:
+            counts = flows.setdefault((before, after), Counter())
+            counts[_COUNTED[kind]] += amount.number
+            counts[_SHOWN[kind]] += amount.weight
     codes = case.codes
     return [
         FlowBody(

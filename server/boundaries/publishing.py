@@ -9,8 +9,7 @@ buckets in the order of their ids, the counter of the boundaries.
 """
 
 import asyncio
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,9 +27,10 @@ from server.boundaries.examining import Case, case_of, faults_in
 from server.boundaries.inheriting import inherit
 from server.boundaries.moving import (
     MOVES_MAX,
+    Amount,
     Occupant,
     Residence,
-    Verdict,
+    Tally,
     occupants_of,
     residence_of,
 )
@@ -58,6 +58,7 @@ from sync.outcome import Code
 
 ATTEMPTS_MAX = 3
 BATCH_MAX = 50
+_NONE = Amount(0, 0)
 
 
 class _ChangedMeanwhileError(Exception):
@@ -71,6 +72,7 @@ class Prepared:
     row: AnyRow
     case: Case
     occupants: Sequence[Occupant]
+    tally: Tally
     lineage: Sequence[Share]
 
 
@@ -120,18 +122,19 @@ def _gathered(
 def _prepared(row: AnyRow, case: Case, residence: Residence) -> Prepared:
     faults = [each for each in faults_in(case) if each.refused]
     occupants = occupants_of(case, residence)
-    verdict = Verdict.of(occupants)
-    if faults or not verdict.publishable:
+    tally = Tally(occupants)
+    if faults or not tally.publishable:
         raise ChangeRefused(
             faults=len(faults),
-            orphans=verdict.orphans,
-            moving=verdict.moving,
+            orphans=tally.orphans,
+            moving=tally.moving,
             moving_max=MOVES_MAX,
         )
     return Prepared(
         row=row,
         case=case,
-        occupants=occupants,
+        occupants=sorted(occupants),
+        tally=tally,
         lineage=shares(case.proposal.taken, case.proposal.given),
     )
 
@@ -156,7 +159,7 @@ def _publish(db: Connection, asking: Asking, prepared: Prepared) -> ChangeBody:
         opened=sorted(each.id for each in opened),
         redrawn=sorted(case.content.given.keys() & case.grids.keys()),
         closed=sorted(case.proposal.closed),
-        moved=_moved(prepared.occupants),
+        moved=_moved(prepared.tally),
         assignments=inherit(db, case, at_ms),
     )
     values = {
@@ -238,22 +241,18 @@ def _move_drafts(occupants: Sequence[Occupant]) -> Iterator[Draft]:
     )
 
 
-def _moved(occupants: Sequence[Occupant]) -> MovedBody:
-    counts: Counter[str] = Counter()
-    for each in occupants:
-        if each.moves:
-            counts[each.kind] += 1
-            counts[f"{each.kind} weight"] += each.weight
+def _moved(tally: Tally) -> MovedBody:
+    dwellings, incidents = tally.moved("dwelling"), tally.moved("incident")
     return MovedBody(
-        dwellings=counts["dwelling"],
-        households=counts["dwelling weight"],
-        incidents=counts["incident"],
-        tasks=counts["incident weight"],
+        dwellings=dwellings.number,
+        households=dwellings.weight,
+        incidents=incidents.number,
+        tasks=incidents.weight,
     )
 
 
 def _lineage_rows(prepared: Prepared, at_ms: int) -> list[dict[str, Any]]:
-    households: Mapping[tuple[str, str | None], int] = _households(prepared.occupants)
+    ways = prepared.tally.ways
     return [
         {
             "change_id": prepared.row.id,
@@ -263,15 +262,7 @@ def _lineage_rows(prepared: Prepared, at_ms: int) -> list[dict[str, Any]]:
             "area_m2": round(each.area_m2),
             "parent_ppm": each.parent_ppm,
             "child_ppm": each.child_ppm,
-            "households": households.get((each.parent, each.child), 0),
+            "households": ways.get(("dwelling", each.parent, each.child), _NONE).weight,
         }
         for each in prepared.lineage
     ]
-
-
-def _households(occupants: Sequence[Occupant]) -> Counter[tuple[str, str | None]]:
-    counts: Counter[tuple[str, str | None]] = Counter()
-    for each in occupants:
-        if each.kind == "dwelling":
-            counts[each.before, each.after] += each.weight
-    return counts

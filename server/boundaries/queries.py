@@ -1,5 +1,6 @@
 """All SQL about boundary changes: drafts, what lives on their ground, who looks after it."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -149,36 +150,37 @@ def _touched(
 def dwellings_on(
     db: Connection, scope: Scope, grid_ids: Sequence[str], bounds: Bounds | None
 ) -> Sequence[AnyRow]:
-    """`(id, grid_id, rev, wkb, households)` of the dwellings of some grids or near new ground.
+    """`(id, grid_id, rev, wkb)` of the dwellings of some grids or near new ground, unordered.
 
-    Those put away too. Households that moved out or were put away are not counted.
+    Those put away too.
     """
     table = Dwelling.__table__
-    touched = _touched(db, table, grid_ids, bounds)
-    homes = (
-        select(_household.dwelling_id, func.count().label("households"))
-        .join(table, _dwelling.id == _household.dwelling_id)
-        .where(
-            touched,
-            ~_household.archived,
-            func.coalesce(_household.status, "") != _MOVED_OUT,
-        )
-        .group_by(_household.dwelling_id)
-        .subquery()
-    )
-    statement = (
-        select(
-            _dwelling.id,
-            _dwelling.grid_id,
-            _dwelling.rev,
-            as_wkb(db.dialect.name, table).label("wkb"),
-            func.coalesce(homes.c.households, 0).label("households"),
-        )
-        .select_from(table.outerjoin(homes, homes.c.dwelling_id == _dwelling.id))
-        .where(within(_dwelling.area_no, scope), touched)
-        .order_by(_dwelling.id)
+    wkb = as_wkb(db.dialect.name, table).label("wkb")
+    statement = select(_dwelling.id, _dwelling.grid_id, _dwelling.rev, wkb).where(
+        within(_dwelling.area_no, scope), _touched(db, table, grid_ids, bounds)
     )
     return db.execute(statement).all()
+
+
+def households_on(
+    db: Connection, grid_ids: Sequence[str], bounds: Bounds | None
+) -> Mapping[str, int]:
+    """Dwelling id to the number of its households, for the dwellings of `dwellings_on`.
+
+    A household lives in the grid of its dwelling. Those that moved out or were put away are
+    not counted.
+    """
+    statement = select(_household.dwelling_id).where(
+        ~_household.archived, func.coalesce(_household.status, "") != _MOVED_OUT
+    )
+    lives = among(db, _household.grid_id, list(grid_ids))
+    if bounds is not None:
+        near = select(_dwelling.id).where(
+            bbox_filter(db.dialect.name, Dwelling.__table__, bounds)
+        )
+        lives = or_(lives, _household.dwelling_id.in_(near))
+    # Counted here: grouping a hundred thousand ids costs the database more than sending them.
+    return Counter(db.execute(statement.where(lives)).scalars())
 
 
 def open_incidents_on(

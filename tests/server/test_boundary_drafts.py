@@ -8,7 +8,7 @@ import pytest
 import shapely
 
 from server.boundaries.drawing import read_shapes
-from server.boundaries.moving import MOVES_MAX, Occupant, Verdict
+from server.boundaries.moving import MOVES_MAX, Occupant, Tally
 from server.boundaries.schemas import ChangeDraft
 from server.clock import new_id
 from server.db.store import Store
@@ -349,7 +349,7 @@ def test_orphans_and_more_moves_than_the_limit_refuse_a_change() -> None:
         )
 
     staying, moving, orphan = occupant("here"), occupant("there"), occupant(None)
-    most = Verdict.of([*([moving] * MOVES_MAX), staying, staying])
+    most = Tally([*([moving] * MOVES_MAX), staying, staying])
     assert (most.moving, most.orphans, most.publishable) == (MOVES_MAX, 0, True)
-    assert not Verdict.of([moving] * (MOVES_MAX + 1)).publishable
-    assert not Verdict.of([staying, orphan]).publishable
+    assert not Tally([moving] * (MOVES_MAX + 1)).publishable
+    assert not Tally([staying, orphan]).publishable
