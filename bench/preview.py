@@ -43,6 +43,7 @@ from server.db.store import Store, open_store
 from server.db.tables import Dwelling, Grid, Household
 from server.identity.principal import EVERYWHERE, Principal, Role
 from server.imports.command import ImportRequest, import_into
+from server.serve import tune_gc
 
 T = TypeVar("T")
 PAIRS = 100
@@ -170,6 +171,7 @@ async def measure(where: Database, households: int) -> dict[str, Any]:
         )
         asking = Asking(principal=principal, now_ms=now_ms())
         change = await store.write(lambda db: _drafted(db, asking, pairs))
+        tune_gc()  # as in a served process
         figure, preview = await _best(
             store, where, lambda db: _previewed(db, asking, change.id)
         )

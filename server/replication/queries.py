@@ -388,8 +388,5 @@ def counter_value(db: Connection, name: str) -> int:
 
 def grid_shapes(db: Connection) -> Sequence[DbRow]:
     """`(id, code, geom)` of every grid in force, by code."""
-    columns = GRID.c
-    statement = select(columns.id, columns.code, columns.geom)
-    return db.execute(
-        statement.where(columns.valid_to_ms.is_(None)).order_by(columns.code)
-    ).all()
+    statement = select(GRID.c.id, GRID.c.code, GRID.c.geom).where(GRID.c.valid_to_ms.is_(None))
+    return db.execute(statement.order_by(GRID.c.code)).all()
