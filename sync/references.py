@@ -47,13 +47,14 @@ def references(
 
 def _needed(mutation: Mutation, records: Mapping[str, Record]) -> Iterator[Any]:
     yield mutation.record
+    yield from _standing_for(mutation.record, records)
     for name in _REFS.get(mutation.kind, ()):
         yield mutation.set.get(name)
-    for each in (mutation.record, *mutation.set.values(), mutation.args.get("into")):
-        yield from _standing_for(each, records)
+        yield from _standing_for(mutation.set.get(name), records)
     if mutation.act is None:
         return
     yield mutation.args.get("into")
+    yield from _standing_for(mutation.args.get("into"), records)
     yield mutation.args.get("task")
     yield mutation.args.get("grid")
     record = records.get(mutation.record)

@@ -13,7 +13,7 @@ from server.erasure import queries
 from server.erasure.forgetting import forget
 from server.replication.consoles import Console
 from server.replication.dependants import ids_below
-from server.replication.queries import erased_among
+from server.replication.queries import alias_of, erased_among
 from server.replication.submit import Draft, require_done, submit
 from sync.fields import is_id
 from sync.lifecycle import ERASE, REASONS, acts_of
@@ -68,7 +68,8 @@ def erase_again(
         unknown_fact = record not in standing and each.kind in KEPT_FACTS
         if unknown_fact or erased_among(db, [record]):
             continue
-        ids = ids_below(db, [record]) | {record}
+        standing_for = alias_of(db, record) or record
+        ids = ids_below(db, [standing_for]) | {standing_for}
         args = {"reason": each.reason, "grid": each.grid or None}
         draft = Draft(
             record=record,

@@ -29,7 +29,7 @@ from sync.codec import encode_place, encode_record
 from sync.known import Located
 from sync.outcome import Outcome
 from sync.push import Plan, Settled, plan_push
-from sync.state import is_tombstone, state_of
+from sync.state import is_tombstone, merged_into, state_of
 
 _PLANS_MAX = 4
 
@@ -149,6 +149,7 @@ def _store(
             queries.exits_noted(advance.exits),
             _records(db, changes, numbers, advance.seqs),
             *_projections(db, changes, numbers, batch.received_ms),
+            _aliases(changes, batch.received_ms),
         ]
         save_contests(
             db, [_contested(each, numbers) for each in changes], _closer(batch, gathered)
@@ -260,6 +261,21 @@ def _projections(
     ]
 
 
+def _aliases(changes: Iterable[feeds.Change], now_ms: int) -> Upsert:
+    """What stands for each of the records that were merged."""
+    rows = [
+        {
+            "record_id": each.record.id,
+            "kind": each.record.kind,
+            "into_id": into,
+            "merged_ms": now_ms,
+        }
+        for each in changes
+        if (into := merged_into(each.record)) is not None
+    ]
+    return queries.aliases_replaced(rows)
+
+
 def _contested(change: feeds.Change, numbers: Mapping[str, int]) -> Contested:
     return Contested(
         record=change.record,
@@ -294,4 +310,5 @@ def _mutation_row(batch: Batch, settled: Settled, located: Located | None) -> di
         "code": None if settled.code is None else settled.code.value,
         "field": settled.field,
         "rev": settled.rev,
+        "ended_at": settled.ended_at,
     }

@@ -9,7 +9,8 @@ from sqlalchemy import Connection
 
 from server.problems import TooManyDependants
 from server.replication import dependant_queries
-from sync.lifecycle import ERASE, RESOLVE
+from sync.fields import is_id
+from sync.lifecycle import ERASE, MERGE, RESOLVE
 from sync.mutation import Malformed, Mutation
 
 DEPENDANTS_MAX = 5_000
@@ -17,16 +18,19 @@ DEPTH_MAX = 8
 
 
 def moved_by(batch: Iterable[Mutation | Malformed]) -> list[str]:
-    """The records that a console may move to another bucket or erase with what is below."""
-    return sorted(
-        {each.record for each in batch if isinstance(each, Mutation) and _moves(each)}
-    )
+    """The records that a console may move, erase, or merge into others with what is below."""
+    moving = [each for each in batch if isinstance(each, Mutation) and _moves(each)]
+    moved = {each.record for each in moving}
+    if any(each.act == ERASE for each in moving):
+        # What is merged and then erased in the same batch takes along what stands for it.
+        moved |= {each.args["into"] for each in moving if is_id(each.args.get("into"))}
+    return sorted(moved)
 
 
 def _moves(mutation: Mutation) -> bool:
     if mutation.act is None:
         return mutation.base > 0 and "grid" in mutation.set
-    return mutation.act in {"assign", ERASE} or (
+    return mutation.act in {"assign", ERASE, MERGE} or (
         mutation.act == RESOLVE and mutation.args.get("field") == "grid"
     )
 

@@ -5,7 +5,7 @@ revisions compared (`apply.decide_and_store`): every writer of a record holds th
 bucket it lives in, so equal revisions under the lock mean that the plan still holds.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -34,6 +34,7 @@ from sync.push import (
 )
 from sync.record import Record
 from sync.sheet import former_buckets
+from sync.state import merged_into
 from sync.wire_mutation import group_of
 
 _GRID = "grid:"
@@ -98,13 +99,14 @@ def load_records(
     asked: set[str] = set()
     while wanted := references(mutations, records, device=device) - asked:
         asked |= wanted
-        found = _stored(db, wanted)
+        found = stored_records(db, wanted)
         stored |= found
         records |= {key: each.record for key, each in found.items()}
     return stored, frozenset(asked)
 
 
-def _stored(db: Connection, record_ids: Iterable[str]) -> dict[str, Stored]:
+def stored_records(db: Connection, record_ids: Iterable[str]) -> dict[str, Stored]:
+    """Return the stored records among `record_ids`, by id."""
     return {
         row.id: Stored(
             record=decode_record(row.id, row.kind, row.bucket, row.rev, row.truth),
@@ -125,8 +127,18 @@ def _followers(
     """The stored records that a console may move, and the ids of all that belongs to them."""
     if not author.console:
         return (), frozenset()
-    leaders = tuple(each for each in moved_by(mutations) if each in stored)
+    moved = (each for each in moved_by(mutations) if each in stored)
+    leaders = tuple(sorted({each for one in moved for each in _with_survivors(one, stored)}))
     return leaders, ids_below(db, leaders) if leaders else frozenset()
+
+
+def _with_survivors(record_id: str, stored: Mapping[str, Stored]) -> Iterator[str]:
+    """A stored record, and whatever stands for it: what asks to erase it erases that."""
+    found: Stored | None = stored.get(record_id)
+    while found is not None:
+        yield found.record.id
+        into = merged_into(found.record)
+        found = None if into is None else stored.get(into)
 
 
 def area_no_of(
@@ -203,6 +215,7 @@ def settled_of(row: DbRow) -> Settled:
         actor=row.actor,
         body=row.body,
         became="refused" if row.refused else row.became,
+        ended_at=row.ended_at,
     )
 
 
@@ -236,7 +249,7 @@ def gather(db: Connection, batch: Batch) -> Gathered:
     stored, asked = load_records(db, subjects, cited.device or device.id)
     leaders, followers = _followers(db, batch.author, sound, stored)
     if followers - asked:
-        stored |= _stored(db, followers - asked)
+        stored |= stored_records(db, followers - asked)
     located = locate_all(db, [*sound, *cited.placed()])
     buckets = _possible_buckets(subjects, stored, located)
     numbers: dict[str, int] = {}

@@ -39,6 +39,7 @@ ROOMS = {
         "inbox",
         "layers",
         "media",
+        "merging",
         "web",
     ),
     "replication": ("replication",),

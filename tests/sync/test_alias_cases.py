@@ -2,6 +2,7 @@
 
 import pytest
 
+from sync.known import Interval
 from sync.lifecycle import MERGE
 from sync.outcome import Code, Outcome
 from sync.state import is_away, is_tombstone, merged_into, open_conflicts
@@ -12,7 +13,6 @@ from tests.sync.backend import (
     HOUSEHOLD,
     OTHER_GRID,
     START,
-    Interval,
     at,
     uid,
 )

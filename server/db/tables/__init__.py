@@ -14,6 +14,7 @@ from server.db.tables.media import MediaBlob, MediaCopy, MediaDeclaration, Media
 from server.db.tables.registry import Dwelling, EventClass, Grid, Household, Resident, Visit
 from server.db.tables.replication import (
     OUTCOMES,
+    Alias,
     Bucket,
     BucketExit,
     Conflict,
@@ -41,6 +42,7 @@ __all__ = [
     "METADATA",
     "OUTCOMES",
     "Account",
+    "Alias",
     "Area",
     "Assignment",
     "Bucket",
