@@ -127,7 +127,7 @@ async def test_the_conflict_is_closed_by_a_person_and_lists_every_value(
     await merged(desk, twin, home, rev=2)
     (conflict,) = await desk.items("/v1/conflicts", "dispatcher", status="open")
     assert conflict["record"] == home
-    assert {each["value"] for each in conflict["choices"]} == {before, "2", "3"}
+    assert {each["value"] for each in conflict["values"]} == {before, "2", "3"}
     rev = (await desk.get(f"/v1/households/{home}", "dispatcher")).json()["rev"]
     path = f"/v1/conflicts/{conflict['id']}/resolve"
     await desk.done(path, "dispatcher", {"value": "3"}, rev=rev)
