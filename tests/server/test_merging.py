@@ -9,10 +9,11 @@ from sqlalchemy import Connection, text
 from server.clock import new_id
 from server.db.store import Store
 from server.replication.reproject import compare
+from server.replication.submit import Draft
 from tests.server.canaries import ASKED, Household, canaries, differences
 from tests.server.desk import Desk, pointers, told
 from tests.server.phones import RawPhone, held, outcomes
-from tests.world import World, centre_e7
+from tests.world import World, centre_e7, done
 
 pytestmark = [pytest.mark.anyio, pytest.mark.db]
 WHY = "The same family, entered twice."
@@ -326,3 +327,30 @@ async def test_an_alias_that_does_not_follow_from_its_record_is_found(
 
     await store.write(forge)
     assert {each.what for each in await differences(store)} == found
+
+
+async def test_a_dwelling_that_was_merged_is_not_moved_by_a_redrawn_boundary(
+    desk: Desk, store: Store, world: World, ann: RawPhone
+) -> None:
+    other, home = new_id(), new_id()
+    lon_e7, lat_e7 = centre_e7(1)
+    said = {"code": "again", "address": "Elm 1", "grid": world.grids["G1"]}
+    made = Draft(
+        record=other,
+        kind="dwelling",
+        base=0,
+        set={**said, "lon_e7": lon_e7, "lat_e7": lat_e7},
+    )
+    await store.write(lambda db: done(db, world.importer, [made]))
+    assert (
+        outcomes(await ann.sync([ann.change(home, "household", 0, set={"dwelling": other})]))
+        == {}
+    )
+    path = f"/v1/grids/{world.grids['G1']}/reassign"
+    assert (await desk.done(path, "admin", {"dry_run": True}))["moved"] == 1
+    body = await merged(desk, other, world.dwellings["G1"])
+    assert (body["conflicts"], body["follow"]) == (["address", "code"], {"household": 1})
+    assert (await desk.done(path, "admin", {"dry_run": True}))["moved"] == 0
+    whole = (await desk.get(f"/v1/households/{home}", "dispatcher")).json()
+    assert whole["dwelling"]["id"] == world.dwellings["G1"]
+    assert await differences(store) == []
