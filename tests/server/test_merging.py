@@ -346,11 +346,11 @@ async def test_a_dwelling_that_was_merged_is_not_moved_by_a_redrawn_boundary(
         outcomes(await ann.sync([ann.change(home, "household", 0, set={"dwelling": other})]))
         == {}
     )
-    path = f"/v1/grids/{world.grids['G1']}/reassign"
-    assert (await desk.done(path, "admin", {"dry_run": True}))["moved"] == 1
+    path = f"/v1/grids/{world.grids['G1']}/reassign?dry_run=true"
+    assert (await desk.done(path, "admin"))["moved"] == 1
     body = await merged(desk, other, world.dwellings["G1"])
     assert (body["conflicts"], body["follow"]) == (["address", "code"], {"household": 1})
-    assert (await desk.done(path, "admin", {"dry_run": True}))["moved"] == 0
+    assert (await desk.done(path, "admin"))["moved"] == 0
     whole = (await desk.get(f"/v1/households/{home}", "dispatcher")).json()
     assert whole["dwelling"]["id"] == world.dwellings["G1"]
     assert await differences(store) == []
