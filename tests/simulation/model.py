@@ -19,7 +19,7 @@ from sync.outcome import Outcome
 from sync.push import plan_push, references
 from sync.record import Record
 from sync.scope import scope_change
-from sync.state import state_of
+from sync.state import merged_into, state_of
 from sync.wire import assemble_reply, reply_head, sealed
 from sync.wire_mutation import group_of
 from tests.simulation.places import located_in
@@ -49,7 +49,7 @@ class Row:
 
 @dataclass
 class Bucket:
-    """One feed. `exits` is record to (seq, where it went)."""
+    """One feed. `exits` is record to (seq, the bucket it went to or the record it became)."""
 
     seq: int = 0
     rows: dict[str, Row] = field(default_factory=dict)
@@ -309,11 +309,14 @@ class ModelServer:
         before = self.records.get(record.id)
         self.records[record.id] = record
         body = record_body(record.id, record.kind, record.rev, state_of(record))
-        if before is not None and before.bucket != record.bucket:
+        into = merged_into(record)
+        if before is not None and (before.bucket != record.bucket or into is not None):
             left = self.buckets[before.bucket]
-            left.seq += 1
-            del left.rows[record.id]
-            left.exits[record.id] = (left.seq, record.bucket)
+            if left.rows.pop(record.id, None) is not None:
+                left.seq += 1
+                left.exits[record.id] = (left.seq, into or record.bucket)
+        if into is not None:
+            return
         bucket = self.buckets.setdefault(record.bucket, Bucket())
         row = bucket.rows.get(record.id)
         if row is None or row.body != body:
@@ -343,7 +346,7 @@ class ModelServer:
             return None
         items, reached = _items(bucket, start, room)
         gone = [
-            Gone(record=record, why="moved", to=to)
+            _gone(record, to)
             for record, (seq, to) in sorted(bucket.exits.items(), key=lambda each: each[1][0])
             if 0 < start < seq <= reached
         ]
@@ -359,6 +362,13 @@ class ModelServer:
             reset=reset,
             more=reached < bucket.seq,
         )
+
+
+def _gone(record: str, to: str) -> Gone:
+    """What is said of a record that left: a bucket has a colon in its name, a record none."""
+    if ":" in to:
+        return Gone(record=record, why="moved", to=to)
+    return Gone(record=record, why="archived", merged_into=to)
 
 
 def _items(bucket: Bucket, start: int, room: int) -> tuple[list[bytes], int]:
@@ -391,7 +401,7 @@ def _wire(settled: Settled) -> WireOutcome:
     return WireOutcome(
         n=settled.n,
         outcome=settled.outcome,
-        record=settled.record or None,
+        record=settled.ended_at or settled.record or None,
         rev=settled.rev,
         code=settled.code,
         detail=settled.field,

@@ -32,7 +32,7 @@ from sync.push import (
 )
 from sync.record import Record
 from sync.release import RELEASE, Ruling, Why, is_ruling, released, ruling_args, ruling_of
-from sync.state import is_archived, open_conflicts, state_of
+from sync.state import is_archived, merged_into, open_conflicts, state_of
 from tests.sync.revisions import check_revisions
 
 HOUR = 3_600_000
@@ -338,9 +338,13 @@ def fresh(**changes: Any) -> DeviceState:
 
 
 def view(records: Mapping[str, Record]) -> dict[str, Any]:
-    """What people see of all records, with open conflicts and their values; without revs."""
+    """What people see of all records, with open conflicts and their values; without revs.
+
+    Of a merged record they see no more than what it was merged into.
+    """
     return {
-        each.id: (
+        each.id: merged_into(each)
+        or (
             each.kind,
             each.bucket,
             is_archived(each),
