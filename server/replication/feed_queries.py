@@ -45,8 +45,9 @@ from sync.canonical import feed_item
 class Happened:
     """What happened in a bucket, by seq: `items[i]` was put at `seqs[i]`.
 
-    What left is in `gone` as `(seq, record, why, to, merged_into)`. `position` is `(epoch, seq, digest)` of
-    the bucket when this was read, None if that was the transaction which read its head.
+    What left is in `gone` as `(seq, record, why, to, merged_into)`. `position` is
+    `(epoch, seq, digest)` of the bucket when this was read, None if that was the transaction
+    which read its head.
     """
 
     seqs: Sequence[int]

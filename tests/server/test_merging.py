@@ -6,8 +6,10 @@ import httpx
 import pytest
 from sqlalchemy import Connection, text
 
-from server.clock import new_id
+from server.clock import new_id, now_ms
 from server.db.store import Store
+from server.replication.examining import NOTHING_TOLD
+from server.replication.repairing import repair
 from server.replication.reproject import compare
 from server.replication.submit import Draft
 from tests.server.canaries import ASKED, Household, canaries, differences
@@ -327,6 +329,9 @@ async def test_an_alias_that_does_not_follow_from_its_record_is_found(
 
     await store.write(forge)
     assert {each.what for each in await differences(store)} == found
+    bucket = f"grid:{world.grids['G1']}"
+    await store.write(lambda db: repair(db, bucket, NOTHING_TOLD, now_ms=now_ms()))
+    assert await differences(store) == []
 
 
 async def test_a_dwelling_that_was_merged_is_not_moved_by_a_redrawn_boundary(
