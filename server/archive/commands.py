@@ -7,7 +7,7 @@ from server.archive.schemas import ShelvedBody
 from server.areas.queries import scope_of
 from server.consolewrites import Asking, write_draft
 from server.problems import NotFound, RecordMerged
-from server.replication.queries import alias_of
+from server.replication.alias_queries import alias_of
 from server.replication.submit import Draft
 from sync.codec import decode_record
 from sync.lifecycle import ARCHIVE, RESTORE, acts_of

@@ -11,9 +11,10 @@ from sqlalchemy import Connection
 
 from server.erasure import queries
 from server.erasure.forgetting import forget
+from server.replication.alias_queries import alias_of
 from server.replication.consoles import Console
 from server.replication.dependants import ids_below
-from server.replication.queries import alias_of, erased_among
+from server.replication.queries import erased_among
 from server.replication.submit import Draft, require_done, submit
 from sync.fields import is_id
 from sync.lifecycle import ERASE, REASONS, acts_of

@@ -10,8 +10,8 @@ from server.erasure import queries
 from server.erasure.forgetting import forget, would_forget
 from server.erasure.schemas import ErasureBody, ErasureRequest
 from server.problems import NotFound, PreconditionFailed, RecordMerged
+from server.replication.alias_queries import alias_of
 from server.replication.dependants import ids_below
-from server.replication.queries import alias_of
 from server.replication.submit import Draft
 from sync.lifecycle import ERASE, acts_of
 

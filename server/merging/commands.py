@@ -9,8 +9,8 @@ from server.areas.queries import scope_of
 from server.consolewrites import Asking, write_draft
 from server.merging.schemas import MergeBody, MergeRequest
 from server.problems import BodyError, InvalidBody, NotFound, PreconditionFailed, RecordMerged
+from server.replication.alias_queries import alias_of
 from server.replication.previewing import Preview, previewed
-from server.replication.queries import alias_of
 from server.replication.submit import Console, Draft, require_done
 from sync.lifecycle import MERGE, acts_of
 from sync.state import merged_into, open_conflicts

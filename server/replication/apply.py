@@ -15,6 +15,7 @@ from server.db import failpoints
 from server.db.bulk import Upsert
 from server.db.store import RetryTransaction, touch
 from server.replication import dependants, feeds, queries, waiting_queries
+from server.replication.alias_queries import aliases_replaced
 from server.replication.contests import Closer, Contested, save_contests
 from server.replication.declaring import declarations
 from server.replication.gather import Batch, Gathered, Stored, area_no_of, gather
@@ -273,7 +274,7 @@ def _aliases(changes: Iterable[feeds.Change], now_ms: int) -> Upsert:
         for each in changes
         if (into := merged_into(each.record)) is not None
     ]
-    return queries.aliases_replaced(rows)
+    return aliases_replaced(rows)
 
 
 def _contested(change: feeds.Change, numbers: Mapping[str, int]) -> Contested:

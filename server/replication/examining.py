@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Table
 
 from server.replication import feed_queries, rebuild_queries
+from server.replication.alias_queries import aliases_among
 from server.replication.deriving import UNREADABLE, Derived, derive, octets, wrong_columns
 from server.replication.differences import Difference
 from server.replication.gather import area_no_of
@@ -284,7 +285,7 @@ def _strayed(db: Connection, bucket: str, area_no: int, told: Retold) -> Iterato
 
 
 def _aliases(db: Connection, derived: Sequence[Derived]) -> dict[str, str]:
-    return feed_queries.aliases_among(db, [each.record.id for each in derived])
+    return aliases_among(db, [each.record.id for each in derived])
 
 
 def _wrong_alias(record: Record, aliases: Mapping[str, str]) -> list[str]:

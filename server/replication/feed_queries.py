@@ -27,7 +27,6 @@ from sqlalchemy import (
 from server.db.bulk import among
 from server.db.direct import Direct, as_text
 from server.replication.queries import (
-    ALIAS,
     BUCKET,
     BUCKET_EXIT,
     GRIDS_HELD,
@@ -250,15 +249,6 @@ def record_chunks(db: Connection, *, chunk_rows: int) -> Iterator[list[DbRow]]:
             return
         yield rows
         after = rows[-1].id
-
-
-def aliases_among(db: Connection, record_ids: Sequence[str]) -> dict[str, str]:
-    """Record id to the id of what stands for it, for those of some records that were merged."""
-    columns = ALIAS.c
-    statement = select(columns.record_id, columns.into_id).where(
-        among(db, columns.record_id, list(record_ids))
-    )
-    return {row.record_id: row.into_id for row in db.execute(statement)}
 
 
 def projection_rows(

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from sqlalchemy import Connection, bindparam, func, select
 
-from server.replication.queries import ACCOUNT, ALIAS, DEVICE, MUTATION, DbRow
+from server.replication.alias_queries import ALIAS
+from server.replication.queries import ACCOUNT, DEVICE, MUTATION, DbRow
 
 _M, _D, _A, _ALIAS = MUTATION.c, DEVICE.c, ACCOUNT.c, ALIAS.c
 _LOG = (

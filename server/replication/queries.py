@@ -31,7 +31,6 @@ from sync.canonical import EMPTY_DIGEST
 from sync.exchange import GRIDS_MAX
 
 ACCOUNT = tables.Account.__table__
-ALIAS = tables.Alias.__table__
 AREA = tables.Area.__table__
 ASSIGNMENT = tables.Assignment.__table__
 BUCKET = tables.Bucket.__table__
@@ -324,24 +323,6 @@ def drop_exits(db: Connection, bucket: str, record_ids: Sequence[str]) -> None:
             columns.bucket == bucket, among(db, columns.record_id, list(record_ids))
         )
     )
-
-
-def aliases_replaced(rows: Rows) -> Upsert:
-    """Say which record stands for each merged one; when it was merged stays as it was."""
-    return Upsert(table=ALIAS, rows=rows, key=("record_id",), update=("into_id",))
-
-
-def drop_aliases(db: Connection, record_ids: Sequence[str]) -> None:
-    """Forget that anything stands for some records."""
-    if record_ids:
-        db.execute(ALIAS.delete().where(among(db, ALIAS.c.record_id, list(record_ids))))
-
-
-def alias_of(db: Connection, record_id: str) -> str | None:
-    """The id of the record that stands for one that was merged, None if it was not."""
-    columns = ALIAS.c
-    found = db.execute(select(columns.into_id).where(columns.record_id == record_id))
-    return found.scalar_one_or_none()
 
 
 # conflicts and counters

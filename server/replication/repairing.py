@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from server.db.store import RetryTransaction, touch
 from server.replication import queries, rebuild_queries
+from server.replication.alias_queries import aliases_replaced, drop_aliases
 from server.replication.examining import CHUNK_ROWS, BucketExamined, Examined, examine
 from server.replication.projections import PROJECTIONS
 from server.replication.queries import BucketHead
@@ -123,8 +124,8 @@ def _write_aliases(db: Connection, found: BucketExamined, *, now_ms: int) -> Non
         for key, (kind, one) in into.items()
         if one is not None
     ]
-    queries.drop_aliases(db, sorted(key for key, (_, one) in into.items() if one is None))
-    queries.save(db, [queries.aliases_replaced(rows)])
+    drop_aliases(db, sorted(key for key, (_, one) in into.items() if one is None))
+    queries.save(db, [aliases_replaced(rows)])
 
 
 def _write_head(

@@ -6,7 +6,7 @@ from fastapi import Response
 from sqlalchemy import Connection
 
 from server.problems import RecordMerged
-from server.replication.queries import alias_of
+from server.replication.alias_queries import alias_of
 
 MOVED: Final[dict[int | str, dict[str, Any]]] = {
     308: {"description": "Another record stands for it; `Location` says where"}
