@@ -1,4 +1,4 @@
-"""Which record stands for one that was merged: asked of, and written to, the table of aliases."""
+"""Which record stands for one that was merged: the table of aliases."""
 
 from collections.abc import Sequence
 
