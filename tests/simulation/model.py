@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from sync.canonical import digest_of, feed_item, record_body, record_hash
 from sync.clock import offset_of
-from sync.exchange import BucketCursor, Gone, RawPage, SyncReply, SyncRequest, WireOutcome
+from sync.exchange import BucketCursor, RawPage, SyncReply, SyncRequest
 from sync.known import Author, DeviceState, Interval, Known, Located, Plan, Settled
 from sync.manifest import part_digests, part_of
 from sync.mutation import Malformed, Mutation
@@ -23,6 +23,7 @@ from sync.state import merged_into, state_of
 from sync.wire import assemble_reply, reply_head, sealed
 from sync.wire_mutation import group_of
 from tests.simulation.places import located_in
+from tests.simulation.telling import gone, wire_outcome
 
 START_MS = 1_795_000_000_000
 ALWAYS = (Interval(lo_ms=0, hi_ms=None),)
@@ -176,7 +177,7 @@ class ModelServer:
             incarnation=str(self.incarnation),
             lease=known.lease or "",
             settled_through=known.state.settled_through,
-            outcomes=tuple(_wire(each) for each in plan.answers if _is_told(each)),
+            outcomes=tuple(wire_outcome(each) for each in plan.answers if _is_told(each)),
             enter=enter,
             leave=leave,
             next_sync_s=self.next_sync_s,
@@ -345,8 +346,8 @@ class ModelServer:
         if cursor is not None and not reset and start == bucket.seq:
             return None
         items, reached = _items(bucket, start, room)
-        gone = [
-            _gone(record, to)
+        left = [
+            gone(record, to)
             for record, (seq, to) in sorted(bucket.exits.items(), key=lambda each: each[1][0])
             if 0 < start < seq <= reached
         ]
@@ -358,17 +359,10 @@ class ModelServer:
             digest=digest,
             count=len(bucket.rows),
             items=items,
-            gone=gone,
+            gone=left,
             reset=reset,
             more=reached < bucket.seq,
         )
-
-
-def _gone(record: str, to: str) -> Gone:
-    """What is said of a record that left: a bucket has a colon in its name, a record none."""
-    if ":" in to:
-        return Gone(record=record, why="moved", to=to)
-    return Gone(record=record, why="archived", merged_into=to)
 
 
 def _items(bucket: Bucket, start: int, room: int) -> tuple[list[bytes], int]:
@@ -395,15 +389,3 @@ def _group_of_last(device: Device) -> str | None:
 
 def _is_told(settled: Settled) -> bool:
     return settled.outcome is not Outcome.APPLIED or settled.replayed
-
-
-def _wire(settled: Settled) -> WireOutcome:
-    return WireOutcome(
-        n=settled.n,
-        outcome=settled.outcome,
-        record=settled.ended_at or settled.record or None,
-        rev=settled.rev,
-        code=settled.code,
-        detail=settled.field,
-        replayed=settled.replayed,
-    )
