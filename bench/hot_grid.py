@@ -33,17 +33,20 @@ class Rate:
     database_ms: float
 
 
+async def warmed(running: Running, phone: BenchPhone) -> Pusher:
+    """A phone with its first sync and `WARM` requests behind it."""
+    pusher = Pusher(phone, await Wire.open("127.0.0.1", running.port), size=1)
+    await pusher.first_sync()
+    for at in range(WARM):
+        await pusher.push(at)
+    return pusher
+
+
 async def pushed(
     where: Database, running: Running, phones: Sequence[BenchPhone], *, seconds: float
 ) -> Rate:
     """Requests of one edit each, after the first sync and `WARM` requests of each phone."""
-    pushers = [
-        Pusher(phone, await Wire.open("127.0.0.1", running.port), size=1) for phone in phones
-    ]
-    for pusher in pushers:
-        await pusher.first_sync()
-        for at in range(WARM):
-            await pusher.push(at)
+    pushers = await asyncio.gather(*(warmed(running, phone) for phone in phones))
     server_s, database_s = running.cpu_s(), where.cpu_s()
     begun, done = perf_counter(), 0
 

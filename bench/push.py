@@ -3,7 +3,10 @@
 Ceilings of the same run, on the same database and field:
 - `statements`: the SQL of the same batches, recorded once and replayed with the same engine,
   without HTTP, authentication, JSON or rules;
-- `write_path`: the same batches through `push` in one process, without HTTP.
+- `write_path`: the same batches through `push` in one process, without HTTP;
+- `bound`: what all cores could do if only the rules took CPU time in Python (reading a request,
+  deciding, writing records as text) and only what it was seen to take in the database; HTTP,
+  the driver and the load generator cost nothing in it.
 
     python -m bench.push --database postgresql --seconds 6
 """
@@ -11,12 +14,13 @@ Ceilings of the same run, on the same database and field:
 import argparse
 import asyncio
 import itertools
+import os
 import re
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 from sqlalchemy import Connection, event
@@ -27,8 +31,15 @@ from bench.servers import Database, Running, database, server
 from bench.wire import Connection as Wire
 from server.clock import now_ms
 from server.db.store import Store, open_store
+from server.replication.gather import Batch, gather
 from server.replication.push import push
-from sync.wire import decode_request
+from server.replication.queries import lock_devices
+from server.strict_json import parse
+from sync.canonical import record_body, record_hash
+from sync.codec import encode_record
+from sync.push import Author, plan_push
+from sync.state import state_of
+from sync.wire import SyncRequest, decode_request
 
 SIZE = 50
 GRIDS = 16
@@ -76,6 +87,62 @@ async def record(store: Store, phone: BenchPhone, body: dict[str, Any]) -> list[
     finally:
         store.write = write  # type: ignore[method-assign]
     return statements
+
+
+async def rules_cpu_ms(store: Store, phones: Sequence[BenchPhone]) -> float:
+    """CPU milliseconds of the rules for one request: from its bytes to the text of records.
+
+    What a batch refers to is loaded between the two halves, and that is not counted.
+    """
+    spent = 0.0
+
+    async def one(phone: BenchPhone) -> None:
+        body = request_bytes(batch(phone, first_n=1, size=SIZE, now=now_ms()))
+
+        def inside(db: Connection) -> None:
+            nonlocal spent
+            begun = process_time()
+            request = decode_request(parse(body))
+            spent += process_time() - begun
+            asked = _asked(db, phone, request)
+            (known,) = gather(db, [asked])
+            begun = process_time()
+            plan = plan_push(
+                known.known,
+                asked.mutations,
+                author=asked.author,
+                send=asked.send,
+                received_ms=asked.received_ms,
+            )
+            for record_id, each in plan.writes.items():
+                record_hash(record_body(record_id, each.kind, each.rev, state_of(each)))
+                encode_record(each)
+            spent += process_time() - begun
+            raise _RolledBackError
+
+        with suppress(_RolledBackError):
+            await store.write(inside)
+
+    for phone in phones:
+        await one(phone)
+    return spent * 1000 / len(phones)
+
+
+def _asked(db: Connection, phone: BenchPhone, request: SyncRequest) -> Batch:
+    who = phone.phone
+    return Batch(
+        device=lock_devices(db, [who.device])[who.device],
+        author=Author(
+            device=who.device,
+            account=who.account,
+            role=who.role,
+            console=False,
+            home_bucket=f"user:{who.account}",
+        ),
+        mutations=request.mutations,
+        send=request.clock,
+        received_ms=now_ms(),
+    )
 
 
 async def replay(store: Store, recorded: Sequence[Sequence[Statement]]) -> float:
@@ -238,6 +305,7 @@ async def measure(where: Database, *, seconds: float, workers: int) -> dict[str,
             )
         path = await in_process(store, phones[PHONES + CONCURRENT :], seconds=seconds)
         statements = await replay(store, recorded)
+        rules_ms = await rules_cpu_ms(store, phones[:PHONES])
     return {
         "bench": "push",
         "database": where.name,
@@ -249,6 +317,10 @@ async def measure(where: Database, *, seconds: float, workers: int) -> dict[str,
         "database_cpu_ms_a_request": round(http.database_ms, 2),
         "ceiling_statements_per_s": round(statements),
         "ceiling_write_path_per_s": round(path),
+        "rules_cpu_ms_a_request": round(rules_ms, 2),
+        "bound_per_s": round(
+            SIZE * 1000 * (os.cpu_count() or 1) / (rules_ms + http.database_ms)
+        ),
         "ratio_to_statements": round(http.per_s / statements, 3),
         "ratio_to_write_path": round(http.per_s / path, 3),
         "target": "ratio_to_statements >= 0.6 and mutations_per_s >= 15000 on postgresql",

@@ -11,6 +11,7 @@ from conformance.wire import SYNC_PATH, Plan, problem
 
 BUSY_S = 120
 PAGE_BYTES_MIN = 4_096
+DAY_S = 86_400
 
 
 def asked_to_wait(stage: Stage) -> None:
@@ -75,6 +76,35 @@ def asking_for_less(stage: Stage) -> None:
     for asked, then in pairwise(sizes[:4]):
         less = then <= max(asked // 2, PAGE_BYTES_MIN)
         stage.must(less, f"asks for {then} bytes after {asked} failed")
+
+
+def long_absence(stage: Stage) -> None:
+    """What was not confirmed for `purge_after_s` is dropped without a contact; work stays."""
+    stage.begin()
+
+    def a_day(reply: Any) -> Any:
+        return {**reply, "purge_after_s": DAY_S}
+
+    stage.wire.plan(*(Plan(replies=a_day) for _ in range(4)))
+    stage.come_to_rest()
+    stage.wire.plans.clear()
+    home = household(stage)
+    record = stage.note(home)
+    stage.advance((DAY_S - 60) * 1_000)
+    stage.must(stage.shown(home), "drops what it holds too early")
+    stage.wall_error_ms = -2 * DAY_S * 1_000
+    stage.advance(120_000)
+    kept = {bucket for bucket in stage.dump().homes.values() if bucket != "config"}
+    stage.must(not kept, "keeps records when it has heard nothing for too long")
+    stage.must(stage.shown(home) is None, "shows what it must not hold any longer")
+    stage.must(stage.dump().waiting == (1,), "drops its outbox with what it holds")
+    stage.crash()
+    stage.must(stage.shown(home) is None, "shows again after a restart what it dropped")
+    stage.wall_error_ms = 0
+    stage.tell_time()
+    stage.come_to_rest()
+    stage.must(record in stage.town.records(), "the work was not handed in afterwards")
+    stage.must_hold_the_same((grid_bucket(0), "config"))
 
 
 def stale_lease(stage: Stage) -> None:
@@ -195,6 +225,12 @@ SCENARIOS = (
         rule="08 rule 8",
         must="max_bytes is halved after a failed page",
         play=asking_for_less,
+    ),
+    Scenario(
+        name="long-absence",
+        rule="08 rule 14",
+        must="what was not confirmed in time is dropped, and work is kept",
+        play=long_absence,
     ),
     Scenario(
         name="stale-lease",

@@ -7,6 +7,7 @@ or not.
 
 from fastapi import APIRouter
 
+from server.announcements.endpoints import router as announcements
 from server.archive.endpoints import router as archive
 from server.areas.endpoints import router as areas
 from server.assignments.endpoints import router as assignments
@@ -43,6 +44,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     replication,
     snapshots,
     areas,
+    announcements,
     archive,
     merging,
     erasure,

@@ -10,11 +10,17 @@ from fastapi import Depends, Request
 from server.clock import now_ms
 from server.db.store import Store
 from server.notify import Wakeups
+from server.settings import Settings
 
 
 async def the_store(request: Request) -> Store:
     """Return the open store of this application."""
     return cast("Store", request.app.state.store)
+
+
+def settings_of(request: Request) -> Settings:
+    """Return the settings this application was made with."""
+    return cast("Settings", request.app.state.settings)
 
 
 async def the_wakeups(request: Request) -> Wakeups:

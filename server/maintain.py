@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from server.clock import now_ms
 from server.db.store import open_store
 from server.replication import snapshots
+from server.replication.readable import release_readable
 from server.replication.upkeep import forget_exits, release_left_behind
 from server.settings import Settings
 
@@ -37,6 +38,7 @@ async def maintain(url: str, settings: Settings, wanted: Wanted) -> list[str]:
                 db, before_ms=now - snapshots.KEPT_DAYS * DAY_MS, dry_run=wanted.dry_run
             )
         )
+        readable = await release_readable(store, now_ms=now, dry_run=wanted.dry_run)
         if not wanted.dry_run:
             await store.scrub(whole=wanted.rewrite)
     finally:
@@ -45,4 +47,5 @@ async def maintain(url: str, settings: Settings, wanted: Wanted) -> list[str]:
         f"what left long ago: {forgotten.exits} forgotten in {forgotten.buckets} buckets",
         f"work that waited for a record that is here: {missed} released",
         f"snapshots made long ago: {old} dropped",
+        f"work of newer apps that can be read now: {readable} released",
     ]

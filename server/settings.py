@@ -86,6 +86,12 @@ class Settings(BaseSettings):
         le=3_650,
         description="days for which it is known what left a bucket",
     )
+    offline_days: int = Field(
+        default=14,
+        ge=1,
+        le=365,
+        description="days without contact after which phones drop what they hold",
+    )
     hsts: bool = Field(default=False, description="behind TLS: tell browsers to insist on it")
     media_url: str = Field(
         default="./var/media",

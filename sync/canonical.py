@@ -17,7 +17,11 @@ DEPTH_MAX = 64
 _DIGEST_DIGITS = 16
 _HASH_DIGITS = 32
 _SORTED = json.JSONEncoder(
-    ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")
+    check_circular=False,  # a circle is nested too deep, which is checked before
+    ensure_ascii=False,
+    allow_nan=False,
+    sort_keys=True,
+    separators=(",", ":"),
 ).encode
 _AS_GIVEN = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
@@ -36,7 +40,7 @@ def canonical(value: Any, *, depth: int = DEPTH_MAX) -> bytes:
 
 def _check(value: Any, depth: int) -> bool:
     """Check types and limits; True when sorting keys by code point is sorting by UTF-16."""
-    if value is None or isinstance(value, (str, bool)):
+    if type(value) is str or value is None or isinstance(value, (str, bool)):
         return True
     if isinstance(value, int):
         if not -INT_LIMIT <= value <= INT_LIMIT:
@@ -59,7 +63,8 @@ def _check_members(value: dict[Any, Any], depth: int) -> bool:
     for key, each in value.items():
         if not isinstance(key, str):
             raise ValueError("key is not text")  # noqa: TRY004 - one error type by contract
-        plain &= _check(each, depth - 1)
+        if type(each) is not str:  # most members are, and a call costs more than this
+            plain &= _check(each, depth - 1)
         if not key.isascii() and max(key) > "\uffff":
             plain = False
     return plain

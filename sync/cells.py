@@ -49,6 +49,7 @@ class Cells(Mapping[str, Cell]):
                 yield name
 
     def __contains__(self, name: object) -> bool:  # type: ignore[explicit-override]  # 3.12
+        # The inherited one looks by trying to read, and this is asked ten times a change.
         return name in self._written or name in self._changed
 
     def __len__(self) -> int:  # type: ignore[explicit-override]  # 3.12

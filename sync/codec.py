@@ -14,7 +14,12 @@ from sync.known import Located
 from sync.mutation import Quality
 from sync.record import Cell, Credit, Head, Record, Status
 
-_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+_encode = json.JSONEncoder(
+    check_circular=False,  # values were parsed from JSON, where there is none
+    ensure_ascii=False,
+    allow_nan=False,
+    separators=(",", ":"),
+).encode
 _QUALITIES = tuple(Quality)
 DEVICES_MAX = 64
 """Beyond this many devices a text is written anew, so that only those it needs are listed."""

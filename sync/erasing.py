@@ -16,11 +16,11 @@ from sync.fields import Choice, Ref, Text, is_id
 from sync.kinds import KINDS, Kind
 from sync.lifecycle import RESOLVE, acts_of
 from sync.merge import head_of
-from sync.mutation import EMPTY, Mutation
+from sync.mutation import EMPTY, SCHEMA, Mutation
 from sync.record import Cell, Record
 from sync.sheet import Deed, Sheet
 from sync.state import KEPT_FACTS, is_erased
-from sync.wire_mutation import sealed, stored_mutation
+from sync.wire_mutation import sealed, written_mutation
 
 ERASED_TEXT: Final = "-"
 """Stands where a text is required."""
@@ -75,11 +75,14 @@ def spoken_of(mutation: Mutation) -> Iterator[str]:
 
 
 def named_in(body: bytes) -> frozenset[str]:
-    """Return the ids that a stored body is about; of an unreadable one every text in it."""
+    """Return the ids that a stored body is about; of one not understood every text in it."""
     try:
-        return frozenset(spoken_of(stored_mutation(body)))
+        mutation = written_mutation(body)
     except ProtocolError:
         return frozenset(_texts(json.loads(body)))
+    if mutation.schema > SCHEMA:
+        return frozenset(_texts(json.loads(body)))
+    return frozenset(spoken_of(mutation))
 
 
 def _texts(value: Any) -> Iterator[str]:
@@ -118,7 +121,7 @@ def redacted(mutation: Mutation) -> Mutation:
 def redacted_body(body: bytes) -> bytes:
     """Return a stored body without what it says of people; of an unreadable one only its n."""
     try:
-        mutation = stored_mutation(body)
+        mutation = written_mutation(body)
     except ProtocolError:
         return canonical({"n": json.loads(body)["n"]})
     return sealed(redacted(mutation)).body

@@ -14,8 +14,9 @@ from sync.outcome import Outcome
 
 PROTOCOL = 1
 MUTATIONS_MAX = 200
-BUCKETS_MAX = 200
-GRIDS_MAX = BUCKETS_MAX - 2  # beside `config` and the worker's own bucket
+BUCKETS_MAX = 224
+AREAS_MAX = 24  # that announce something
+GRIDS_MAX = BUCKETS_MAX - AREAS_MAX - 2  # beside `config` and the worker's own bucket
 REQUEST_BYTES_MAX = 1_048_576
 TAKES_MAX = 10
 
@@ -57,8 +58,10 @@ class BucketCursor:
 class SyncRequest:
     """One request: what the device did since, and how far it has followed each bucket.
 
-    `last_n` is the highest n ever allocated on the device, `max_bytes` the size of reply it can
-    take now (None: the server's choice), `takes` words of `Take`, and ones of newer phones.
+    `app_schema` is the version of the record schema that the app writes; each mutation names
+    its own. `last_n` is the highest n ever allocated on the device, `max_bytes` the size of
+    reply it can take now (None: the server's choice), `takes` words of `Take`, and ones of
+    newer phones.
     """
 
     app_version: str
@@ -174,8 +177,21 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SchemaRange:
+    """Which versions of the record schema the server reads, both included."""
+
+    least: int
+    newest: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SyncReply:
-    """One reply: what became of the mutations, and what changed in the device's buckets."""
+    """One reply: what became of the mutations, and what changed in the device's buckets.
+
+    `purge_after_s` is how long after this reply the device may keep what it holds if it hears
+    nothing more; None is for ever. `schema` is there when the app of the request has another
+    version than the server's newest.
+    """
 
     server_time_ms: int
     incarnation: str
@@ -188,3 +204,5 @@ class SyncReply:
     media_wanted: tuple[str, ...] = ()
     next_sync_s: int = 900
     limits: Limits = field(default_factory=Limits)
+    schema: SchemaRange | None = None
+    purge_after_s: int | None = None

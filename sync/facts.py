@@ -9,6 +9,7 @@ from sync.mutation import EMPTY
 from sync.record import Cell, Record, Status
 from sync.sheet import CONFIG_BUCKET, Deed, Sheet
 
+_AREA = "area:"
 _GRID = "grid:"
 _USER = "user:"
 
@@ -16,6 +17,11 @@ _USER = "user:"
 def grid_bucket(grid: str) -> str:
     """Return the bucket of a grid."""
     return _GRID + grid
+
+
+def area_bucket(area: str) -> str:
+    """Return the bucket of what is announced in an area."""
+    return _AREA + area
 
 
 def grid_in(bucket: str) -> str | None:
@@ -99,6 +105,8 @@ def bucket_of_new(sheet: Sheet, kind: Kind, deed: Deed) -> str | None:
         return grid_bucket(deed.mutation.record)
     if kind.home is Home.CONFIG:
         return CONFIG_BUCKET
+    if kind.home is Home.AREA:
+        return area_bucket(deed.mutation.set["area"])
     located = None if deed.located is None else deed.located.grid
     named = deed.mutation.set.get("grid")
     if located is not None and (named is None or not deed.author.console):

@@ -36,12 +36,13 @@ class Home(StrEnum):
 
     GRID: `grid:<grid id>` of its `grid` field (inherited from a parent at creation; a record
     whose place lies in no grid lives in `user:<author>`). SELF: `grid:<own id>`. CONFIG:
-    `config`.
+    `config`. AREA: `area:<area id>` of its `area` field.
     """
 
     GRID = "grid"
     SELF = "self"
     CONFIG = "config"
+    AREA = "area"
 
 
 class Writer(StrEnum):
@@ -130,6 +131,18 @@ CLASS = _kind(
         Field(name="duplicate_radius_m", type=Integer(0, 10_000)),
         Field(name="photo_rule", type=Choice(("none", "before", "after", "both"))),
         Field(name="active", type=Flag()),
+    ),
+)
+ANNOUNCEMENT = _kind(
+    "announcement",
+    Home.AREA,
+    (Writer.CONSOLE,),
+    (
+        Field(name="area", type=Ref("area"), required=True, immutable=True),
+        Field(name="title", type=Text(120), required=True),
+        Field(name="text", type=Text(4_000), required=True),
+        Field(name="valid_until_ms", type=TIME_MS, required=True),
+        _ARCHIVED,
     ),
 )
 DWELLING = _kind(
@@ -322,6 +335,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         for each in (
             GRID,
             CLASS,
+            ANNOUNCEMENT,
             DWELLING,
             HOUSEHOLD,
             RESIDENT,

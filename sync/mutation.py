@@ -9,11 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 from sync.outcome import Code
 
 EMPTY: Mapping[Any, Any] = MappingProxyType({})
+SCHEMA_FIRST: Final = 1
+SCHEMA: Final = 1
+"""The version of the record schema that this code writes, see `sync.versions`."""
 
 
 class Datum(StrEnum):
@@ -62,7 +65,8 @@ class Mutation:
     `actor` names the worker when it was not the device's signed-in one. `body` is the canonical
     JSON of the mutation as received: it is stored for ever and its hash detects a reused `n`.
     `clock` is None only for consoles, whose time is the server's. Neighbouring mutations with
-    the same `group` are decided together, see `sync.groups`.
+    the same `group` are decided together, see `sync.groups`. `schema` is the version of the
+    record schema that the members are in; `skew` says why that version cannot be read here.
     """
 
     n: int
@@ -79,6 +83,8 @@ class Mutation:
     position: Position | None = None
     actor: str | None = None
     group: str | None = None
+    schema: int = SCHEMA
+    skew: Code | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

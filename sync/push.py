@@ -266,7 +266,12 @@ class _Planning:
         return Verdict(outcome=Outcome.HELD, code=failed.code, rev=0)
 
     def _taken(self, mutation: Mutation, at_ms: int, quality: Quality) -> Verdict:
-        """Decide a mutation and lay what it changes over the records."""
+        """Decide a mutation and lay what it changes over the records.
+
+        What is written in a version of the record schema that is not read here waits.
+        """
+        if mutation.skew is not None:
+            return Verdict(outcome=Outcome.HELD, code=mutation.skew, field="schema", rev=0)
         try:
             verdict, changed = self._decided(mutation, at_ms, quality)
         except Exception:  # noqa: BLE001 - one bad mutation must not stop a worker's queue

@@ -30,13 +30,15 @@ class Why(StrEnum):
     """What ends the waiting.
 
     PERSON: somebody vouches for the work, so authority that was missing counts as given.
-    ARRIVED: the record it named exists now. ACTOR: its author was accepted on the device. These
-    two only take the obstacle away: authority is judged as if it had not been there.
+    ARRIVED: the record it named exists now. ACTOR: its author was accepted on the device.
+    READABLE: the server reads its version of the record schema now. These only take the
+    obstacle away: authority is judged as if it had not been there.
     """
 
     PERSON = "person"
     ARRIVED = "arrived"
     ACTOR = "actor"
+    READABLE = "readable"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,7 @@ from sync.exchange import (
     Limits,
     Offer,
     RawPage,
+    SchemaRange,
     SyncReply,
     SyncRequest,
     Why,
@@ -33,6 +34,7 @@ from sync.fields import INT_LIMIT
 from sync.members import Members
 from sync.outcome import Outcome
 from sync.rfc3339 import format_wall
+from sync.versions import SCHEMAS, Schemas
 from sync.wire_mutation import (
     MUTATION_BYTES_MAX,
     clock_object,
@@ -113,7 +115,7 @@ def encode_request(request: SyncRequest) -> bytes:
     )
 
 
-def decode_request(value: Any) -> SyncRequest:
+def decode_request(value: Any, *, schemas: Schemas = SCHEMAS) -> SyncRequest:
     """Return the request in a parsed JSON value.
 
     A mutation that cannot be read is kept as `Malformed`: it never fails the request.
@@ -135,7 +137,8 @@ def decode_request(value: Any) -> SyncRequest:
         clock=read_clock(members.members("clock")),
         last_n=members.integer("last_n"),
         mutations=tuple(
-            decode_mutation(each, f"/mutations/{at}") for at, each in enumerate(mutations)
+            decode_mutation(each, f"/mutations/{at}", schemas=schemas)
+            for at, each in enumerate(mutations)
         ),
         buckets=_cursors(members),
         lease=members.maybe_text("lease", max_chars=LEASE_CHARS_MAX),
@@ -169,7 +172,7 @@ def _cursors(members: Members) -> tuple[BucketCursor, ...]:
 def reply_head(reply: SyncReply) -> dict[str, Any]:
     """Return every member of a reply except its pages, as `assemble_reply` takes it."""
     limits = reply.limits
-    return {
+    head: dict[str, Any] = {
         "server_time": format_wall(reply.server_time_ms),
         "incarnation": reply.incarnation,
         "lease": reply.lease,
@@ -184,6 +187,11 @@ def reply_head(reply: SyncReply) -> dict[str, Any]:
             "buckets": limits.buckets,
         },
     }
+    if reply.purge_after_s is not None:
+        head["purge_after_s"] = reply.purge_after_s
+    if reply.schema is not None:
+        head["schema"] = {"least": reply.schema.least, "newest": reply.schema.newest}
+    return head
 
 
 def assemble_reply(head: Mapping[str, Any], pages: Sequence[RawPage]) -> bytes:
@@ -244,6 +252,14 @@ def decode_reply(value: Any) -> SyncReply:
             bytes=limits.integer("bytes", low=1),
             buckets=limits.integer("buckets", low=1),
         ),
+        purge_after_s=members.maybe_integer("purge_after_s"),
+        schema=_read_range(members.members("schema")) if members.has("schema") else None,
+    )
+
+
+def _read_range(members: Members) -> SchemaRange:
+    return SchemaRange(
+        least=members.integer("least", low=1), newest=members.integer("newest", low=1)
     )
 
 

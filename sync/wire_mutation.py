@@ -15,8 +15,9 @@ from sync.errors import ProtocolError
 from sync.fields import INT_LIMIT, is_id
 from sync.kinds import LAT_E7, LON_E7, SET_ELEMENTS_MAX
 from sync.members import DEPTH_MAX, Members, number_fault
-from sync.mutation import ClockReading, Datum, Malformed, Mutation, Position
+from sync.mutation import SCHEMA_FIRST, ClockReading, Datum, Malformed, Mutation, Position
 from sync.rfc3339 import format_wall
+from sync.versions import SCHEMAS, Schemas
 
 MUTATION_BYTES_MAX = 65_536
 GROUP_CHARS_MAX = 64
@@ -41,6 +42,7 @@ _NAMES = frozenset(
         "position",
         "actor",
         "group",
+        "schema",
     )
 )
 _CLOCK_NAMES = frozenset(("wall", "uptime_ms", "boot"))
@@ -119,6 +121,7 @@ def mutation_object(mutation: Mutation) -> dict[str, Any]:
         "args": dict(mutation.args),
         "actor": mutation.actor,
         "group": mutation.group,
+        "schema": None if mutation.schema == SCHEMA_FIRST else mutation.schema,
     }
     return {name: value for name, value in written.items() if value not in (None, {})}
 
@@ -133,8 +136,13 @@ def encode_mutation(mutation: Mutation | Malformed) -> bytes:
     return mutation.body
 
 
-def decode_mutation(value: Any, pointer: str = "") -> Mutation | Malformed:
+def decode_mutation(
+    value: Any, pointer: str = "", *, schemas: Schemas = SCHEMAS
+) -> Mutation | Malformed:
     """Return the mutation in a parsed JSON value, or what can be kept of it.
+
+    One of an older version of the record schema is read as the newest would have written it;
+    `body` is what was received all the same.
 
     Raises:
         ProtocolError: if there is no usable `n`, so it has no place in the device's sequence.
@@ -142,7 +150,7 @@ def decode_mutation(value: Any, pointer: str = "") -> Mutation | Malformed:
     members = Members(value, pointer)
     n = members.integer("n", low=1)
     try:
-        return _read(members, n, _body(value, pointer))
+        return schemas.read(_read(members, n, _body(value, pointer), newest=schemas.newest))
     except ProtocolError as error:
         record, kind, group = (value.get(name) for name in ("record", "kind", "group"))
         return Malformed(
@@ -155,14 +163,33 @@ def decode_mutation(value: Any, pointer: str = "") -> Mutation | Malformed:
         )
 
 
-def stored_mutation(body: bytes) -> Mutation:
+def stored_mutation(body: bytes, *, schemas: Schemas = SCHEMAS) -> Mutation:
     """Return the mutation in a stored body, of a phone or of a console (which has no clock).
+
+    One that came in a later version of the record schema than the first may have waited until
+    this one could be read; members that nobody knew then are passed over.
 
     Raises:
         ProtocolError, ValueError: if it holds none that was ever decided.
     """
     members = Members(json.loads(body))
-    return _read(members, members.integer("n", low=1), body, clocked=members.has("clock"))
+    return schemas.recall(_read(members, members.integer("n", low=1), body, stored=True))
+
+
+def written_mutation(body: bytes) -> Mutation:
+    """Return the mutation in a stored body in the words and the version of its author.
+
+    Raises:
+        ProtocolError, ValueError: if it holds none that was ever decided.
+    """
+    members = Members(json.loads(body))
+    return _read(members, members.integer("n", low=1), body, stored=True)
+
+
+def reads(body: bytes, schemas: Schemas) -> bool:
+    """Say whether a kept body can be decided with `schemas`: all its members are known."""
+    read = decode_mutation(json.loads(body), schemas=schemas)
+    return isinstance(read, Mutation) and read.skew is None
 
 
 def group_of(body: bytes) -> str | None:
@@ -202,8 +229,16 @@ def _kept(value: dict[str, Any]) -> bytes:
         return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
 
 
-def _read(members: Members, n: int, body: bytes, *, clocked: bool = True) -> Mutation:
-    members.only(_NAMES)
+def _read(
+    members: Members, n: int, body: bytes, *, newest: int = SCHEMA_FIRST, stored: bool = False
+) -> Mutation:
+    """Read the members; those of versions after `newest` may have others beside them."""
+    schema = SCHEMA_FIRST
+    if members.has("schema"):
+        schema = members.integer("schema", low=SCHEMA_FIRST)
+    if schema <= newest:
+        members.only(_NAMES)
+    clocked = not stored or members.has("clock")
     act = members.matching("act", _NAME, _NAME_REASON) if members.has("act") else None
     changes = ("set", "add", "remove")
     if act is not None and any(members.object(name) for name in changes):
@@ -227,6 +262,7 @@ def _read(members: Members, n: int, body: bytes, *, clocked: bool = True) -> Mut
         ),
         actor=members.matching("actor", _ID, _ID_REASON) if members.has("actor") else None,
         group=members.maybe_text("group", max_chars=GROUP_CHARS_MAX),
+        schema=schema,
     )
 
 

@@ -63,6 +63,15 @@ def held_things(cast: Cast) -> None:
         set={"door": "3"},
         actor=cast.bo.account,
     )
+    say(
+        "An app that is newer than the server.",
+        anna,
+        HOUSEHOLD,
+        "household",
+        base=1,
+        set={"heating": "district"},
+        schema=99,
+    )
 
 
 def edits(cast: Cast) -> None:

@@ -7,6 +7,7 @@ from itertools import accumulate, islice
 from typing import Any
 
 from clients.phone.store import OutboxRow, Store
+from sync.canonical import canonical
 from sync.exchange import Limits
 from sync.groups import runs
 from sync.mutation import EMPTY, ClockReading, Malformed, Mutation, Position
@@ -141,8 +142,7 @@ def carry_over(store: Store, *, settled_too: bool) -> None:
     if settled_too or must_offer_former(store):
         rows = [*store.take_former(), *rows]
     for n, row in enumerate(rows, 1):
-        body = sealed(replace(as_mutation(row), n=n)).body
-        store.add(replace(row, n=n, body=body))
+        store.add(replace(row, n=n, body=canonical(json.loads(row.body) | {"n": n})))
     store.keep_setting("last_n", len(rows))
     store.keep_setting("former", None)
     store.keep_setting("offer_former", None)

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 
 from clients.phone import outbox
+from clients.phone.absence import Absence
 from clients.phone.clock import Chance, PhoneClock, new_id, read
 from clients.phone.outbox import DOUBTFUL, Work
 from clients.phone.report import SyncReport
@@ -48,6 +49,8 @@ class Phone:
         self._clock = clock
         self._chance = chance
         self._http = http
+        self._absence = Absence(self._store, clock=clock)
+        self._absence.check()
         self._uploads = Uploads(self._store, http)
         self._rounds = Rounds(self._store, http, clock=clock, chance=chance)
 
@@ -231,10 +234,15 @@ class Phone:
 
     # reading
 
+    def _kept(self) -> Store:
+        """The phone's file, without what it must not keep any longer."""
+        self._absence.check()
+        return self._store
+
     def shown(self, record: str) -> Shown | None:
         """Return what the phone shows of a record: server state under its own unsent work."""
-        held = self._store.held(record)
-        overlay = self._store.overlay(record)
+        store = self._kept()
+        held, overlay = store.held(record), store.overlay(record)
         state = None if held is None else _state(held)
         return shown_record(
             held,
@@ -245,32 +253,31 @@ class Phone:
 
     def records(self, kind: str | None = None) -> list[Shown]:
         """Return what the phone shows of all records of a kind, by id."""
-        ids = {held.record for held in self._store.held_of_kind(kind)}
-        ids |= set(self._store.records_created_here(kind))
+        store = self._kept()
+        ids = {held.record for held in store.held_of_kind(kind)}
+        ids |= set(store.records_created_here(kind))
         return [shown for each in sorted(ids) if (shown := self.shown(each)) is not None]
 
     def held(self, record: str) -> Held | None:
         """Return a record exactly as the server sent it."""
-        return self._store.held(record)
+        return self._kept().held(record)
 
     def bodies(self) -> dict[str, bytes]:
         """Return the stored bytes of every record, by id."""
-        return {held.record: held.body for held in self._store.held_of_kind(None)}
+        return {held.record: held.body for held in self._kept().held_of_kind(None)}
 
     def digests(self) -> dict[str, str]:
         """Return each followed bucket's digest, computed from the stored bytes."""
-        return {
-            row.id: digest_of_bodies(self._store.bodies(row.id))
-            for row in self._store.buckets()
-        }
+        store = self._kept()
+        return {row.id: digest_of_bodies(store.bodies(row.id)) for row in store.buckets()}
 
     def followed(self) -> list[BucketRow]:
         """Return every followed bucket with its position, by id."""
-        return self._store.buckets()
+        return self._kept().buckets()
 
     def holdings(self) -> list[Held]:
         """Return every record of the replica as it is stored, by id."""
-        return self._store.held_of_kind(None)
+        return self._kept().held_of_kind(None)
 
     def last_n(self) -> int:
         """Return the highest n that was ever given out under the present identity."""
@@ -278,11 +285,11 @@ class Phone:
 
     def pending(self) -> list[int]:
         """Return the n of work whose outcome is not known yet, in order."""
-        return [row.n for row in self._store.waiting()]
+        return [row.n for row in self._kept().waiting()]
 
     def outcomes(self) -> list[WireOutcome]:
         """Return the outcomes of the last 14 days, in n order."""
-        return self._store.outcomes()
+        return self._kept().outcomes()
 
     def is_up_to_date(self) -> bool:
         """Say whether every bucket was followed to its end and has the server's digest."""

@@ -27,6 +27,7 @@ class SyncReport:
     without the transport below; for replies cut short, what arrived. `outcomes` are those that
     became final in this sync, by n. `wait_s` is how long the phone should wait before the next.
     `diverged` are buckets that no repair helps: a defect to be reported, not a reason to loop.
+    `outdated` says that the server knows a newer version of the records than this app.
     """
 
     bytes_up: int = 0
@@ -39,6 +40,7 @@ class SyncReport:
     up_to_date: bool = False
     identity_doubtful: bool = False
     diverged: tuple[str, ...] = ()
+    outdated: bool = False
     failure: Failure | None = None
 
 
@@ -70,6 +72,7 @@ class Tally:
     progress: bool = False
     renewed: bool = False
     identity_doubtful: bool = False
+    outdated: bool = False
 
     def count(self, answer: Answer) -> None:
         """Add one exchange."""
@@ -90,5 +93,6 @@ class Tally:
             up_to_date=up_to_date,
             identity_doubtful=self.identity_doubtful,
             diverged=tuple(sorted(self.diverged)),
+            outdated=self.outdated,
             failure=failure,
         )

@@ -4,6 +4,7 @@ import json
 
 import httpx
 
+from clients.phone.absence import KEEP_SETTLED_MS, Absence
 from clients.phone.catchup import CatchUp, asks_to_compare, forgive, repair_step
 from clients.phone.clock import Chance, PhoneClock, read
 from clients.phone.outbox import (
@@ -25,14 +26,13 @@ from clients.phone.uploads import WANTED
 from sync.canonical import digest_of
 from sync.errors import ProtocolError
 from sync.exchange import BucketCursor, BucketPage, Limits, SyncReply, SyncRequest, Take, Why
+from sync.mutation import SCHEMA
 from sync.outcome import Code
 from sync.replica import Followed, digest_of_bodies, page_effect, settlement
 from sync.wire import decode_reply, encode_request
 
-KEEP_SETTLED_MS = 14 * 86_400_000
 ROUNDS_MAX = 2_000
 APP_VERSION = "1.0.0"
-APP_SCHEMA = 1
 
 
 class Rounds:
@@ -46,6 +46,7 @@ class Rounds:
         self._clock = clock
         self._timing = Timing(store, clock=clock, chance=chance)
         self._limits = Limits()
+        self._absence = Absence(store, clock=clock)
 
     def due_in_s(self) -> int:
         """How many seconds to wait before the next automatic sync."""
@@ -53,6 +54,7 @@ class Rounds:
 
     def run(self) -> SyncReport:
         """Go on until nothing waits and every bucket is complete, or until something fails."""
+        self._absence.check()
         blocked_s = self._timing.blocked_s()
         if blocked_s:
             return SyncReport(
@@ -80,6 +82,7 @@ class Rounds:
         rows = self._store.buckets()
         return (
             self._store.setting("incarnation") is not None
+            and not self._absence.is_over()
             and all(row.complete for row in rows)
             and not any(self._differs(row) for row in rows)
         )
@@ -145,6 +148,7 @@ class Rounds:
             return reply
         with self._store.transaction():
             self._apply(reply, batch, listed, tally)
+            self._absence.heard(reply)
             erased = self._forget_erased(reply)
             self._timing.replied(reply.next_sync_s)
         if erased:
@@ -176,7 +180,7 @@ class Rounds:
         return encode_request(
             SyncRequest(
                 app_version=APP_VERSION,
-                app_schema=APP_SCHEMA,
+                app_schema=SCHEMA,
                 lease=self._store.setting("lease"),
                 clock=read(self._clock),
                 last_n=last_n(self._store),
@@ -204,6 +208,7 @@ class Rounds:
     ) -> None:
         """Store everything a reply says; the caller holds the transaction."""
         self._limits = reply.limits
+        tally.outdated = reply.schema is not None and reply.schema.newest > SCHEMA
         tally.now_ms = reply.server_time_ms
         tally.progress = self._settle(reply, batch, tally)
         self._store.follow(reply.enter)

@@ -85,6 +85,27 @@ class Upsert:
     update: tuple[str, ...] | None
 
 
+def joined(parts: Iterable[Upsert]) -> list[Upsert]:
+    """Return parts of the same table as one, in order of their first one.
+
+    A column that one of them sets is set by all: its rows must hold all columns then.
+    """
+    by_table: dict[Table, list[Upsert]] = {}
+    for each in parts:
+        if each.rows:
+            by_table.setdefault(each.table, []).append(each)
+    return [same[0] if len(same) == 1 else _joined(same) for same in by_table.values()]
+
+
+def _joined(same: Sequence[Upsert]) -> Upsert:
+    first = same[0]
+    changed = None
+    if first.update is not None:
+        changed = tuple(dict.fromkeys(name for each in same for name in each.update or ()))
+    rows = [row for each in same for row in each.rows]
+    return Upsert(table=first.table, rows=rows, key=first.key, update=changed)
+
+
 def upsert_all(db: Connection, parts: Iterable[Upsert]) -> None:
     """Write several tables: in one statement on PostgreSQL, in one a table on SQLite.
 

@@ -75,6 +75,7 @@ class PostgresStore(Store):
     """A PostgreSQL database behind a pool of asyncpg connections."""
 
     dialect = "postgresql"
+    groups = 3
 
     def __init__(
         self, url: URL, *, pool: int | None = None, allow_unsafe: bool = False

@@ -41,6 +41,7 @@ class SqliteStore(Store):
     """A SQLite file behind one writer thread and a few reader threads."""
 
     dialect = "sqlite"
+    groups = 1
 
     def __init__(self, url: URL, *, readers: int | None = None) -> None:
         super().__init__(url)

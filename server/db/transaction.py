@@ -3,18 +3,26 @@
 import asyncio
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Final, TypeVar
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import URL, Connection
+
+from server.db.together import Together
 
 ATTEMPTS_MAX: Final = 4
 _RETRY_PAUSE_S: Final = 0.005
 _TOUCHED: Final = "jingwei.touched"
 _LOG = logging.getLogger("jingwei.store")
 
+_NOBODYS_FAULT: Final = frozenset({"pool", "full", "queue", "unreachable", "refused"})
+
 T = TypeVar("T")
+Q = TypeVar("Q")
+A = TypeVar("A")
 Work = Callable[[Connection], T]
+GroupWork = Callable[[Connection, Sequence[Q]], Sequence[A | Exception]]
 Listener = Callable[[frozenset[str]], None]
 
 
@@ -49,10 +57,13 @@ class Store(ABC):
 
     dialect: str
     url: URL
+    groups: int
+    """How many groups of one kind may run at once in this process, if they are slow."""
 
     def __init__(self, url: URL) -> None:
         self.url = url
         self._listeners: list[Listener] = []
+        self._together: dict[Any, Together[Any, Any]] = {}
 
     async def write(self, work: Work[T], *, timeout_ms: int | None = None) -> T:
         """Run `work` in a read-write transaction, commit, and return what it returned.
@@ -99,6 +110,37 @@ class Store(ABC):
         """
         return await _attempted(lambda: self._note_once(work))
 
+    async def write_together(
+        self, work: GroupWork[Q, A], question: Q, *, apart: str, weight: int = 1
+    ) -> A:
+        """Run `work` for several callers that wait at once, in one transaction (`write`).
+
+        `work` gets their questions and returns an answer for each of them, in order; an
+        exception among the answers is raised for that caller alone and takes nothing back. If
+        it raises itself, everything is taken back and each question is worked on by itself.
+        `apart` and `weight` are as in `together.Together.ask`.
+
+        Raises:
+            StoreBusy: as for `write`, or if the call was not begun in time.
+        """
+        return await self._group(work).ask(question, apart=apart, weight=weight)
+
+    def _group(self, work: GroupWork[Q, A]) -> Together[Q, A]:
+        """The groups of `work`, each of them in one transaction."""
+        known = self._together.get(work)
+        if known is None:
+
+            async def answers(questions: Sequence[Q]) -> Sequence[A | Exception]:
+                return await self.write(partial(_worked, work, questions))
+
+            known = self._together[work] = Together(
+                answers,
+                groups=self.groups,
+                for_all=_is_nobodys_fault,
+                refusal=partial(StoreBusy, "queue"),
+            )
+        return known
+
     def on_commit(self, listener: Listener) -> None:
         """Call `listener` with the buckets named by `touch`, after each commit that named any.
 
@@ -140,6 +182,17 @@ class Store(ABC):
                 listener(touched)
             except Exception:  # noqa: BLE001 - stored already; a lost wake-up costs time
                 _LOG.exception("a commit listener failed")
+
+
+def _worked(
+    work: GroupWork[Q, A], questions: Sequence[Q], db: Connection
+) -> Sequence[A | Exception]:
+    return work(db, questions)
+
+
+def _is_nobodys_fault(error: Exception) -> bool:
+    """Say whether a failure has nothing to do with what a group wanted."""
+    return isinstance(error, StoreBusy) and error.reason in _NOBODYS_FAULT
 
 
 async def _attempted(once: Callable[[], Awaitable[T]]) -> T:

@@ -1,7 +1,8 @@
 """All SQL about accounts, tokens, devices and assignments."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -19,7 +20,7 @@ from sqlalchemy import (
 from sqlmodel import col
 
 from server.clock import new_id
-from server.db.bulk import insert_new
+from server.db.bulk import among_listed, insert_new, listed
 from server.db.direct import Direct, as_text
 from server.db.tables import Account, Area, Assignment, Device, Token
 from server.identity.principal import EVERYWHERE, AreaSpan, DeviceStatus, Principal, Role
@@ -80,31 +81,42 @@ class AssignmentSpan:
     hi_ms: int | None
 
 
-_ASSIGNMENTS: Select[*tuple[Any, ...]] = (
-    select(
-        col(Area.id),
-        col(Area.lo),
-        col(Area.hi),
-        col(Assignment.valid_from_ms),
-        col(Assignment.valid_to_ms),
+@cache
+def _assignments(dialect: str) -> Select[*tuple[Any, ...]]:
+    return (
+        select(
+            col(Assignment.account_id),
+            col(Area.id),
+            col(Area.lo),
+            col(Area.hi),
+            col(Assignment.valid_from_ms),
+            col(Assignment.valid_to_ms),
+        )
+        .join(Area, col(Area.id) == col(Assignment.area_id))
+        .where(among_listed(dialect, Assignment.__table__.c.account_id, "accounts"))
+        .order_by(col(Assignment.valid_from_ms), col(Area.lo))
     )
-    .join(Area, col(Area.id) == col(Assignment.area_id))
-    .where(col(Assignment.account_id) == bindparam("account"))
-    .order_by(col(Assignment.valid_from_ms), col(Area.lo))
-)
 
 
-def assignments_of(db: Connection, account: str) -> tuple[AssignmentSpan, ...]:
-    """Return every assignment `account` ever had, oldest first."""
-    rows = db.execute(_ASSIGNMENTS, {"account": account})
-    return tuple(
-        AssignmentSpan(
+def assignments_of_all(
+    db: Connection, accounts: Collection[str]
+) -> dict[str, tuple[AssignmentSpan, ...]]:
+    """Return for each of `accounts` every assignment it ever had, oldest first."""
+    found: dict[str, list[AssignmentSpan]] = {each: [] for each in accounts}
+    values = {"accounts": listed(db, list(found))}
+    for row in db.execute(_assignments(db.dialect.name), values):
+        span = AssignmentSpan(
             area=AreaSpan(id=row.id, lo=row.lo, hi=row.hi),
             lo_ms=row.valid_from_ms,
             hi_ms=row.valid_to_ms,
         )
-        for row in rows
-    )
+        found[row.account_id].append(span)
+    return {account: tuple(spans) for account, spans in found.items()}
+
+
+def assignments_of(db: Connection, account: str) -> tuple[AssignmentSpan, ...]:
+    """Return every assignment `account` ever had, oldest first."""
+    return assignments_of_all(db, [account])[account]
 
 
 def area_with_code(db: Connection, code: str) -> AreaSpan:

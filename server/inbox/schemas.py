@@ -73,7 +73,9 @@ class HeldSummary(BaseModel):
     version: int = Field(description="What `If-Match` compares.")
     decided_ms: int | None
     decided_by: str | None = Field(description="Login of who released or refused it.")
-    why: str | None = Field(description="person, arrived or actor: what ended the waiting.")
+    why: str | None = Field(
+        description="person, arrived, actor or readable: what ended the waiting."
+    )
     note: str | None = Field(description="The reason that was given.")
     became: str | None = Field(description="The outcome after its release.")
     became_code: str | None

@@ -3,7 +3,7 @@
 Only consoles do that, so a phone's push asks nothing here.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from sqlalchemy import Connection
 
@@ -12,6 +12,8 @@ from server.replication import dependant_queries
 from sync.fields import is_id
 from sync.lifecycle import ERASE, MERGE, RESOLVE
 from sync.mutation import Malformed, Mutation
+from sync.record import Record
+from sync.state import merged_into
 
 DEPENDANTS_MAX = 5_000
 DEPTH_MAX = 8
@@ -33,6 +35,15 @@ def _moves(mutation: Mutation) -> bool:
     return mutation.act in {"assign", ERASE, MERGE} or (
         mutation.act == RESOLVE and mutation.args.get("field") == "grid"
     )
+
+
+def with_survivors(record_id: str, records: Mapping[str, Record]) -> Iterator[str]:
+    """A known record, and whatever stands for it: what asks to erase it erases that."""
+    found = records.get(record_id)
+    while found is not None:
+        yield found.id
+        into = merged_into(found)
+        found = None if into is None else records.get(into)
 
 
 def ids_below(

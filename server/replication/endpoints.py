@@ -8,7 +8,7 @@ from pydantic import Field
 
 from server.clock import chance
 from server.db import failpoints
-from server.deps import JsonBody, Load, Now, StoreDep, WakeupsDep
+from server.deps import JsonBody, Load, Now, StoreDep, WakeupsDep, settings_of
 from server.identity.access import DevicePrincipal
 from server.identity.principal import DeviceStatus
 from server.problems import (
@@ -40,6 +40,7 @@ from sync.manifest import PARTS
 from sync.outcome import Code, Outcome
 from sync.pacing import next_sync_s, takes_one_batch
 from sync.push import Settled
+from sync.versions import SCHEMAS
 from sync.wire import (
     MUTATIONS_MAX,
     Limits,
@@ -53,6 +54,7 @@ from sync.wire import (
 
 router = APIRouter(prefix="/v1/sync", tags=["sync"])
 WAIT_S_MAX = 55
+DAY_S = 86_400
 
 
 def _body_of(model: type[SyncIn]) -> dict[str, Any]:
@@ -151,6 +153,8 @@ async def sync_once(
             media_wanted=seen.wanted,
             next_sync_s=next_sync_s(load, chance()),
             limits=Limits(mutations=BATCH_MUTATIONS_MAX if busy else MUTATIONS_MAX),
+            purge_after_s=settings_of(request).offline_days * DAY_S,
+            schema=SCHEMAS.told_to(asked.app_schema),
         )
     )
     body = assemble_reply(head, pulled.pages)

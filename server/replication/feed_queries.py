@@ -26,6 +26,7 @@ from sqlalchemy import (
 
 from server.db.bulk import among
 from server.db.direct import Direct, as_text
+from server.replication.announcement_queries import AREAS_ANNOUNCED
 from server.replication.queries import (
     BUCKET,
     BUCKET_EXIT,
@@ -151,11 +152,19 @@ def _position(rows: Sequence[DbRow]) -> tuple[int, int, str]:
     return epoch, seq, digest
 
 
+_FIRST = 2**60  # more than any area number, so that areas come before all grids
 _ALLOWED = union_all(
-    select(literal("config").label("id"), literal_column("-2", BigInteger).label("place")),
+    select(
+        literal("config").label("id"),
+        literal_column(str(-2 * _FIRST), BigInteger).label("place"),
+    ),
     select(
         literal("user:").concat(bindparam("account_text", type_=Text)),
-        literal_column("-1", BigInteger),
+        literal_column(str(1 - 2 * _FIRST), BigInteger),
+    ),
+    select(
+        literal("area:").concat(as_text(AREAS_ANNOUNCED.c.id)),
+        AREAS_ANNOUNCED.c.lo - literal_column(str(_FIRST), BigInteger),
     ),
     select(literal("grid:").concat(as_text(GRIDS_HELD.c.id)), GRIDS_HELD.c.lo),
 ).subquery("allowed")
@@ -184,7 +193,7 @@ def may_hold(db: Connection, account: str, bucket: str, now_ms: int) -> bool:
 
 
 def allowed_heads(db: Connection, account: str, now_ms: int) -> Sequence[BucketHead]:
-    """Heads of what a worker may hold now: configuration, own, then grids.
+    """Heads of what a worker may hold now: configuration, own, areas, then grids.
 
     A bucket that nothing was ever put into has no row, and an empty head.
     """

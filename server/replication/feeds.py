@@ -4,8 +4,8 @@ A record that was put away or erased lives in its bucket with seq 0: it is in no
 or manifest.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from server.replication.gather import Stored
@@ -138,18 +138,26 @@ def _why(change: Change) -> Why:
     return Why.MOVED if change.is_there else Why.ARCHIVED
 
 
-def bucket_rows(
+def heads_after(
     heads: Mapping[str, BucketHead], running: Mapping[str, list[Any]]
-) -> list[dict[str, Any]]:
-    """The rows of locked buckets after an advance, by id."""
+) -> dict[str, BucketHead]:
+    """The heads of locked buckets after an advance."""
+    return {
+        key: replace(head, seq=running[key][0], digest=running[key][1], count=running[key][2])
+        for key, head in heads.items()
+    }
+
+
+def bucket_rows(heads: Iterable[BucketHead]) -> list[dict[str, Any]]:
+    """The rows of locked buckets, by id."""
     return [
         {
-            "id": key,
+            "id": head.id,
             "epoch": head.epoch,
-            "seq": running[key][0],
-            "digest": running[key][1],
-            "count": running[key][2],
+            "seq": head.seq,
+            "digest": head.digest,
+            "count": head.count,
             "tombstone_floor": head.tombstone_floor,
         }
-        for key, head in sorted(heads.items())
+        for head in sorted(heads, key=lambda each: each.id)
     ]

@@ -5,16 +5,16 @@ revisions compared (`apply.decide_and_store`): every writer of a record holds th
 bucket it lives in, so equal revisions under the lock mean that the plan still holds.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import Connection
 
-from server.identity.queries import assignments_of
+from server.identity.queries import AssignmentSpan, assignments_of_all
 from server.replication import queries
 from server.replication.actor_queries import actor_rows
-from server.replication.dependants import ids_below, moved_by
+from server.replication.dependants import ids_below, moved_by, with_survivors
 from server.replication.locating import locate_all
 from server.replication.queries import DbRow
 from server.replication.waiting import Cited, cited_by, held_of
@@ -34,9 +34,9 @@ from sync.push import (
 )
 from sync.record import Record
 from sync.sheet import former_buckets
-from sync.state import merged_into
 from sync.wire_mutation import group_of
 
+_AREA = "area:"
 _GRID = "grid:"
 _USER = "user:"
 ALWAYS = (Interval(lo_ms=0, hi_ms=None),)
@@ -85,28 +85,52 @@ class Gathered:
     followers: frozenset[str] = frozenset()
 
 
-def load_records(
-    db: Connection, batch: Sequence[Mutation | Malformed], device: str
-) -> tuple[dict[str, Stored], frozenset[str]]:
-    """Follow the references of a device's batch until nothing new turns up.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """The mutations whose records are looked for, and the device that made them."""
 
-    It ends: another round needs a record found in this one. Returns the stored records by id
-    and every id that was asked for, existing or not.
+    mutations: Sequence[Mutation]
+    device: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """The stored records by id, and every id that was asked for, existing or not."""
+
+    stored: dict[str, Stored] = field(default_factory=dict)
+    records: dict[str, Record] = field(default_factory=dict)
+    asked: set[str] = field(default_factory=set)
+
+
+def load_records(db: Connection, wanted: Sequence[Wanted]) -> list[Loaded]:
+    """Follow the references of each device's mutations until nothing new turns up.
+
+    All of them are asked for at once. It ends: another round needs a record found in this one.
     """
-    mutations = [each for each in batch if isinstance(each, Mutation)]
-    stored: dict[str, Stored] = {}
-    records: dict[str, Record] = {}
-    asked: set[str] = set()
-    while wanted := references(mutations, records, device=device) - asked:
-        asked |= wanted
-        found = stored_records(db, wanted)
-        stored |= found
-        records |= {key: each.record for key, each in found.items()}
-    return stored, frozenset(asked)
+    loads = [Loaded() for _ in wanted]
+    pool: dict[str, Stored] = {}
+    looked: set[str] = set()
+    while True:
+        asks = [
+            references(each.mutations, load.records, device=each.device) - load.asked
+            for each, load in zip(wanted, loads, strict=True)
+        ]
+        fresh = frozenset().union(*asks)
+        if not fresh:
+            return loads
+        pool |= stored_records(db, fresh - looked)
+        looked |= fresh
+        for ask, load in zip(asks, loads, strict=True):
+            load.asked.update(ask)
+            for key in ask & pool.keys():
+                load.stored[key] = pool[key]
+                load.records[key] = pool[key].record
 
 
-def stored_records(db: Connection, record_ids: Iterable[str]) -> dict[str, Stored]:
+def stored_records(db: Connection, record_ids: Collection[str]) -> dict[str, Stored]:
     """Return the stored records among `record_ids`, by id."""
+    if not record_ids:
+        return {}
     return {
         row.id: Stored(
             record=decode_record(row.id, row.kind, row.bucket, row.rev, row.truth),
@@ -127,35 +151,27 @@ def _followers(
     """The stored records that a console may move, and the ids of all that belongs to them."""
     if not author.console:
         return (), frozenset()
+    records = {key: each.record for key, each in stored.items()}
     moved = (each for each in moved_by(mutations) if each in stored)
-    leaders = tuple(sorted({each for one in moved for each in _with_survivors(one, stored)}))
+    leaders = tuple(sorted({each for one in moved for each in with_survivors(one, records)}))
     return leaders, ids_below(db, leaders) if leaders else frozenset()
-
-
-def _with_survivors(record_id: str, stored: Mapping[str, Stored]) -> Iterator[str]:
-    """A stored record, and whatever stands for it: what asks to erase it erases that."""
-    found: Stored | None = stored.get(record_id)
-    while found is not None:
-        yield found.record.id
-        into = merged_into(found.record)
-        found = None if into is None else stored.get(into)
 
 
 def area_no_of(
     db: Connection, buckets: Iterable[str], stored: Mapping[str, Stored]
 ) -> dict[str, int]:
-    """Bucket to the area number its records carry: the grid's, or the owner's area, or 0.
+    """Bucket to the area number its records carry: the grid's, area's, owner's area, or 0.
 
     Records that are loaded already say it of their bucket; only other buckets are looked up.
     """
     known = {each.record.bucket: each.area_no for each in stored.values()}
     wanted = set(buckets) - known.keys()
-    grids = {each[len(_GRID) :] for each in wanted if each.startswith(_GRID)}
-    numbers = queries.area_numbers(db, grids) if grids else {}
+    areas = {each.partition(":")[2] for each in wanted if each.startswith((_GRID, _AREA))}
+    numbers = queries.area_numbers(db, areas) if areas else {}
     found = {bucket: known[bucket] for bucket in buckets if bucket in known}
     for bucket in wanted:
-        if bucket.startswith(_GRID):
-            found[bucket] = numbers.get(bucket[len(_GRID) :], 0)
+        if bucket.startswith((_GRID, _AREA)):
+            found[bucket] = numbers.get(bucket.partition(":")[2], 0)
         elif bucket.startswith(_USER):
             found[bucket] = queries.account_area_no(db, bucket[len(_USER) :])
         else:
@@ -173,17 +189,18 @@ def _possible_buckets(
         buckets.update(former_buckets(known.record))
     buckets |= {_GRID + each.grid for each in located.values() if each.grid is not None}
     for each in batch:
-        grid = each.set.get("grid") if isinstance(each, Mutation) else None
-        if is_id(grid):
-            buckets.add(f"{_GRID}{grid}")
+        if not isinstance(each, Mutation):
+            continue
+        for prefix, named in ((_GRID, each.set.get("grid")), (_AREA, each.set.get("area"))):
+            if is_id(named):
+                buckets.add(f"{prefix}{named}")
     return buckets
 
 
 def authority_of(
-    db: Connection, account: str, numbers: Mapping[str, int]
+    assignments: Iterable[AssignmentSpan], account: str, numbers: Mapping[str, int]
 ) -> dict[str, tuple[Interval, ...]]:
     """When an account's assignments covered each bucket of `numbers`; absent = never."""
-    assignments = assignments_of(db, account)
     held: dict[str, tuple[Interval, ...]] = {}
     for bucket, number in numbers.items():
         intervals = tuple(
@@ -232,55 +249,124 @@ def device_state(row: DbRow) -> DeviceState:
     )
 
 
-def gather(db: Connection, batch: Batch) -> Gathered:
-    """Everything `plan_push` needs for a batch of a locked device.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Brief:
+    """A batch with what its device's log and its rulings say.
 
-    What a faulty mutation refers to is not looked at: that is what could not be read.
+    `sound` are the mutations without the faulty ones, `subjects` those and what rulings let go.
     """
+
+    batch: Batch
+    state: DeviceState
+    rows: Sequence[DbRow]
+    repeated: Collection[int]
+    last: int | None
+    sound: Sequence[Mutation | Malformed]
+    cited: Cited
+
+    @property
+    def subjects(self) -> list[Mutation | Malformed]:
+        return [*self.sound, *self.cited.let_go.values()]
+
+    @property
+    def wanted(self) -> Wanted:
+        device = self.cited.device or self.batch.device.id
+        mutations = [each for each in self.subjects if isinstance(each, Mutation)]
+        return Wanted(mutations=mutations, device=device)
+
+    @property
+    def holder(self) -> str | None:
+        """The account whose assignments count; None for consoles and where nothing is said."""
+        if self.batch.author.console or not self.batch.mutations:
+            return None
+        return str(self.batch.device.account_id)
+
+
+def _brief(db: Connection, batch: Batch) -> _Brief:
     device, mutations = batch.device, batch.mutations
     state = device_state(device)
     repeated = {each.n for each in mutations if each.n <= state.settled_through}
-    last = [state.settled_through] if any(each.group is not None for each in mutations) else []
-    wanted = sorted({*repeated, *last})
-    rows = queries.settled_rows(db, device.id, wanted) if wanted else ()
+    grouped = any(each.group is not None for each in mutations)
+    last = state.settled_through if grouped else None
+    wanted = sorted(repeated if last is None else {*repeated, last})
     sound = [each for each in mutations if each.n not in batch.faulty]
-    cited = cited_by(db, batch.author, sound)
-    subjects = [*sound, *cited.let_go.values()]
-    stored, asked = load_records(db, subjects, cited.device or device.id)
+    return _Brief(
+        batch=batch,
+        state=state,
+        rows=queries.settled_rows(db, device.id, wanted) if wanted else (),
+        repeated=repeated,
+        last=last,
+        sound=sound,
+        cited=cited_by(db, batch.author, sound),
+    )
+
+
+def gather(db: Connection, batches: Sequence[Batch]) -> list[Gathered]:
+    """Everything `plan_push` needs for each batch of a locked device, asked for at once.
+
+    What a faulty mutation refers to is not looked at: that is what could not be read.
+    """
+    briefs = [_brief(db, each) for each in batches]
+    loads = load_records(db, [each.wanted for each in briefs])
+    places = locate_all(db, [[*each.sound, *each.cited.placed()] for each in briefs])
+    holders = {each.holder for each in briefs if each.holder is not None}
+    spans = assignments_of_all(db, holders) if holders else {}
+    return [
+        _gathered(db, brief, loaded, located, spans=spans)
+        for brief, loaded, located in zip(briefs, loads, places, strict=True)
+    ]
+
+
+def _gathered(
+    db: Connection,
+    brief: _Brief,
+    loaded: Loaded,
+    located: Mapping[int, Located],
+    *,
+    spans: Mapping[str, Sequence[AssignmentSpan]],
+) -> Gathered:
+    batch, cited, sound, stored = brief.batch, brief.cited, brief.sound, loaded.stored
     leaders, followers = _followers(db, batch.author, sound, stored)
-    if followers - asked:
-        stored |= stored_records(db, followers - asked)
-    located = locate_all(db, [*sound, *cited.placed()])
-    buckets = _possible_buckets(subjects, stored, located)
+    if not followers <= loaded.asked:
+        stored |= stored_records(db, followers - loaded.asked)
+    buckets = _possible_buckets(brief.subjects, stored, located)
     numbers: dict[str, int] = {}
     if cited.rows or not batch.author.console:
         numbers = area_no_of(db, buckets, stored)
-    authority = (
-        dict.fromkeys(buckets, ALWAYS)
-        if batch.author.console
-        else authority_of(db, device.account_id, numbers)
-    )
-    owners = {author.account for author, _ in cited.owners.values()}
+    account = batch.device.account_id
     known = Known(
-        device=state,
-        settled={row.n: settled_of(row) for row in rows if row.n in repeated},
+        device=brief.state,
+        settled={row.n: settled_of(row) for row in brief.rows if row.n in brief.repeated},
         records={key: each.record for key, each in stored.items()},
-        authority=authority,
+        authority=(
+            dict.fromkeys(buckets, ALWAYS)
+            if batch.author.console
+            else authority_of(spans.get(account, ()), account, numbers)
+        ),
         located=located,
         faulty=batch.faulty,
         stopped=batch.stopped,
-        group=next((group_of(row.body) for row in rows if row.n in last), None),
+        group=next((group_of(row.body) for row in brief.rows if row.n == brief.last), None),
         actors=_actors(db, batch.author, sound, numbers),
-        held=held_of(db, cited, {each: authority_of(db, each, numbers) for each in owners}),
+        held=held_of(db, cited, _authority_of_owners(db, cited, numbers)),
     )
     return Gathered(
         known=known,
         stored=stored,
-        asked=asked | followers,
+        asked=frozenset(loaded.asked | followers),
         cited=cited,
         leaders=leaders,
         followers=followers,
     )
+
+
+def _authority_of_owners(
+    db: Connection, cited: Cited, numbers: Mapping[str, int]
+) -> dict[str, dict[str, tuple[Interval, ...]]]:
+    """By account, the authority of those whose work rulings are about."""
+    owners = {author.account for author, _ in cited.owners.values()}
+    spans = assignments_of_all(db, owners) if owners else {}
+    return {each: authority_of(spans[each], each, numbers) for each in owners}
 
 
 def _actors(
@@ -294,6 +380,8 @@ def _actors(
     others = named - {author.account}
     if author.console or not others:
         return {}
+    rows = actor_rows(db, author.device, sorted(others))
+    spans = assignments_of_all(db, [row.account_id for row in rows])
     return {
         row.account_id: Acting(
             author=replace(
@@ -302,8 +390,8 @@ def _actors(
                 role=row.role,
                 home_bucket=_USER + row.account_id,
             ),
-            authority=authority_of(db, row.account_id, numbers),
+            authority=authority_of(spans[row.account_id], row.account_id, numbers),
             until_ms=row.ended_ms,
         )
-        for row in actor_rows(db, author.device, sorted(others))
+        for row in rows
     }

@@ -5,7 +5,7 @@ same place cannot disagree. It is rebuilt when the counter `grids` moved, which 
 does in the transaction that changes a boundary, and swapped as a whole.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
@@ -58,15 +58,18 @@ def place(index: GridIndex, position: Position) -> Located:
 
 
 def locate_all(
-    db: Connection, mutations: Iterable[Mutation | Malformed]
-) -> Mapping[int, Located]:
-    """Locate every mutation that carries a position, by n; no query when none does."""
+    db: Connection, batches: Sequence[Iterable[Mutation | Malformed]]
+) -> list[Mapping[int, Located]]:
+    """For each batch, locate every mutation with a position, by n; no query if none has one."""
     placed = [
-        (each.n, each.position)
-        for each in mutations
-        if isinstance(each, Mutation) and each.position is not None
+        [
+            (each.n, each.position)
+            for each in batch
+            if isinstance(each, Mutation) and each.position is not None
+        ]
+        for batch in batches
     ]
-    if not placed:
-        return {}
+    if not any(placed):
+        return [{} for _ in placed]
     index = published(db).index
-    return {n: place(index, position) for n, position in placed}
+    return [{n: place(index, position) for n, position in each} for each in placed]

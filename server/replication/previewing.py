@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from server.replication import queries
 from server.replication.consoles import Console
 from server.replication.dependants import ids_below
-from server.replication.gather import load_records, stored_records
+from server.replication.gather import Wanted, load_records, stored_records
 from server.replication.submit import Draft, drafted
 from sync.decide import decide
 from sync.known import Author
@@ -35,10 +35,11 @@ def previewed(db: Connection, console: Console, draft: Draft, *, now_ms: int) ->
         TooManyDependants: if too much belongs to the record.
     """
     mutation = drafted(draft, 1)
-    stored, asked = load_records(db, [mutation], _NO_DEVICE)
+    (loaded,) = load_records(db, [Wanted(mutations=[mutation], device=_NO_DEVICE)])
+    stored = loaded.stored
     below = ids_below(db, [draft.record]) if draft.record in stored else frozenset()
-    if below - asked:
-        stored |= stored_records(db, below - asked)
+    if below - loaded.asked:
+        stored |= stored_records(db, below - loaded.asked)
     records = {key: each.record for key, each in stored.items()}
     author = Author(
         device=queries.console_of(db, console.account) or _NO_DEVICE,

@@ -45,6 +45,12 @@ def _grid(state: State) -> dict[str, Any]:
     }
 
 
+def _announcement(state: State) -> dict[str, Any]:
+    row = _columns("title", "text", "valid_until_ms")(state)
+    row["area_id"] = state["area"]
+    return row
+
+
 def _dwelling(state: State) -> dict[str, Any]:
     return {"code": state["code"], "address": state["address"], "geom": point(state)}
 
@@ -142,6 +148,7 @@ PROJECTIONS: Mapping[str, tuple[Any, Callable[[State], dict[str, Any]]]] = {
             "active",
         ),
     ),
+    "announcement": (tables.Announcement.__table__, _announcement),
     "dwelling": (tables.Dwelling.__table__, _dwelling),
     "household": (tables.Household.__table__, _household),
     "resident": (tables.Resident.__table__, _resident),

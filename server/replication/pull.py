@@ -38,7 +38,7 @@ class MovedOn(Exception):  # noqa: N818 - asks to be read in one transaction
 
 
 def allowed_heads(db: Connection, account: str, now_ms: int) -> Sequence[BucketHead]:
-    """Heads of what a worker may hold now, in feed order: configuration, own, then grids.
+    """Heads of what a worker may hold now, in feed order: configuration, own, areas, grids.
 
     Nobody is assigned more than `GRIDS_MAX` grids; if an area grew beyond that, the first ones
     count, and `jingwei doctor` tells.

@@ -1,13 +1,13 @@
 """The phones' door to the write path: one contact, its lease, and its batches.
 
-A request is stored in transactions of at most `BATCH_MUTATIONS_MAX` mutations, and a group lies
-in one of them. Each commits by itself, so a request that dies half way keeps what was settled
-and the phone sends the rest again.
+A request is stored in parts of at most `BATCH_MUTATIONS_MAX` mutations, and a group of
+mutations lies in one of them. Each part commits before the next one begins, so a request that
+dies half way keeps what was settled and the phone sends the rest again. Parts of several phones
+that wait at this process at once are stored in one transaction (docs/decisions, 0048).
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
@@ -16,19 +16,18 @@ from server.clock import new_lease
 from server.db import failpoints
 from server.db.store import Store
 from server.problem_answers import log_fault
-from server.problems import StaleLease, Unauthenticated
+from server.problems import Problem, StaleLease, Unauthenticated
 from server.replication import queries
-from server.replication.apply import save_contact
 from server.replication.faults import is_about_content
 from server.replication.gather import Batch
 from server.replication.queries import DbRow
 from server.replication.said import said_after
-from server.replication.settle import settle
+from server.replication.settle import settle_all
 from sync import groups
 from sync.clock import offset_of
 from sync.mutation import Malformed, Mutation
 from sync.outcome import Code
-from sync.push import Author, Settled
+from sync.push import Author, Plan, Settled
 from sync.wire import SyncRequest
 
 BATCH_MUTATIONS_MAX = 100
@@ -77,6 +76,14 @@ class Call:
     request: SyncRequest
     received_ms: int
     fresh_lease: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Share:
+    """What one phone has in a transaction: its call, and the part of it."""
+
+    call: Call
+    part: _Part
 
 
 def _parts(
@@ -146,7 +153,12 @@ def _met_gap(answers: Iterable[Settled]) -> bool:
 async def _stored(store: Store, call: Call, part: _Part) -> Contact:
     """Store one part; what cannot be stored is held with its group, and the others stored."""
     try:
-        return await store.write(partial(_transact, call=call, part=part))
+        return await store.write_together(
+            _transact,
+            _Share(call=call, part=part),
+            apart=call.phone.device,
+            weight=len(part.mutations),
+        )
     except Exception as error:
         if not part.mutations or part.faulty or not is_about_content(error):
             raise
@@ -159,30 +171,62 @@ async def _stored(store: Store, call: Call, part: _Part) -> Contact:
     return await _in_turn(alone, lambda each: _stored(store, call, each))
 
 
-def _transact(db: Connection, *, call: Call, part: _Part) -> Contact:
-    """One part of a request: its mutations, and what the contact changes about the device."""
+def _transact(db: Connection, shares: Sequence[_Share]) -> list[Contact | Exception]:
+    """Parts of several phones: their mutations, and what the contacts change about the devices.
+
+    A phone that is refused gets its problem in place of a contact, and the others go on.
+    """
     failpoints.reach("begun")
-    device = _locked(db, call.phone)
+    devices = queries.lock_devices(db, sorted({each.call.phone.device for each in shares}))
     failpoints.reach("device-locked")
-    values: dict[str, Any] = {}
+    asked = [_batch_or_problem(each, devices.get(each.call.phone.device)) for each in shares]
+    batches = [each for each in asked if isinstance(each, Batch)]
+    plans = iter(settle_all(db, batches) if batches else ())
+    return [_contact(each, next(plans)) if isinstance(each, Batch) else each for each in asked]
+
+
+def _batch_or_problem(share: _Share, device: DbRow | None) -> Batch | Problem:
+    try:
+        return _batch(share, device)
+    except Problem as problem:
+        return problem
+
+
+def _batch(share: _Share, device: DbRow | None) -> Batch:
+    """What is to be decided, with what the contact changes about the locked device."""
+    if device is None:
+        raise Unauthenticated
+    call, part, values = share.call, share.part, dict[str, Any]()
     if part.first:
         values |= rotate_lease(device, call.request.lease, call.fresh_lease)
     if part.last:
         values |= contact_values(device, call.request, call.received_ms)
-    settled_through, answers = _settle(db, call, part, device=device, values=values)
-    return Contact(
-        lease=values.get("lease", device.lease),
-        settled_through=settled_through,
-        answers=answers,
-        revoked=device.status == "revoked",
+    phone = call.phone
+    return Batch(
+        device=device,
+        author=Author(
+            device=phone.device,
+            account=phone.account,
+            role=phone.role,
+            console=False,
+            home_bucket=f"user:{phone.account}",
+        ),
+        mutations=part.mutations,
+        send=call.request.clock,
+        received_ms=call.received_ms,
+        contact=values,
+        faulty=part.faulty,
+        stopped=part.stopped,
     )
 
 
-def _locked(db: Connection, phone: Phone) -> DbRow:
-    device = queries.lock_device(db, phone.device)
-    if device is None:
-        raise Unauthenticated
-    return device
+def _contact(batch: Batch, plan: Plan) -> Contact:
+    return Contact(
+        lease=batch.contact.get("lease", batch.device.lease),
+        settled_through=plan.settled_through,
+        answers=tuple(plan.answers),
+        revoked=batch.device.status == "revoked",
+    )
 
 
 def rotate_lease(device: DbRow, presented: str | None, fresh: str) -> dict[str, Any]:
@@ -213,30 +257,3 @@ def contact_values(device: DbRow, request: SyncRequest, received_ms: int) -> dic
         "app_version": request.app_version,
         "said": said_after(device.said, request.buckets, received_ms),
     }
-
-
-def _settle(
-    db: Connection, call: Call, part: _Part, *, device: DbRow, values: dict[str, Any]
-) -> tuple[int, tuple[Settled, ...]]:
-    if not part.mutations:
-        save_contact(db, device.id, values)
-        return device.settled_through, ()
-    phone = call.phone
-    batch = Batch(
-        device=device,
-        author=Author(
-            device=phone.device,
-            account=phone.account,
-            role=phone.role,
-            console=False,
-            home_bucket=f"user:{phone.account}",
-        ),
-        mutations=part.mutations,
-        send=call.request.clock,
-        received_ms=call.received_ms,
-        contact=values,
-        faulty=part.faulty,
-        stopped=part.stopped,
-    )
-    plan = settle(db, batch)
-    return plan.settled_through, tuple(plan.answers)

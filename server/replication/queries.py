@@ -1,6 +1,6 @@
 """Questions the write path and the feed ask the database, one function per question."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -10,7 +10,6 @@ from sqlalchemy import (
     RowMapping,
     Select,
     Table,
-    Update,
     bindparam,
     literal_column,
     select,
@@ -23,6 +22,7 @@ from server.db.bulk import (
     among,
     among_listed,
     insert_new,
+    joined,
     listed,
     upsert,
     upsert_all,
@@ -114,14 +114,20 @@ def forgive_leases(db: Connection) -> int:
 
 
 @cache
-def _device(dialect: str) -> Select[Any]:
-    statement = select(*DEVICE.c).where(DEVICE.c.id == bindparam("id"))
-    return _locking(dialect, statement)
+def _devices(dialect: str) -> Select[Any]:
+    statement = select(*DEVICE.c).where(among_listed(dialect, DEVICE.c.id, "ids"))
+    return _locking(dialect, statement.order_by(DEVICE.c.id))
+
+
+def lock_devices(db: Connection, device_ids: Collection[str]) -> dict[str, DbRow]:
+    """The rows of the devices that exist, locked in id order until the transaction ends."""
+    found = db.execute(_devices(db.dialect.name), {"ids": listed(db, device_ids)})
+    return {row.id: row for row in found}
 
 
 def lock_device(db: Connection, device_id: str) -> DbRow | None:
     """The device's row, locked until the transaction ends, or None."""
-    return db.execute(_device(db.dialect.name), {"id": device_id}).one_or_none()
+    return lock_devices(db, [device_id]).get(device_id)
 
 
 def console_of(db: Connection, account_id: str) -> str | None:
@@ -133,21 +139,6 @@ def console_of(db: Connection, account_id: str) -> str | None:
 def add_device(db: Connection, row: Mapping[str, Any]) -> None:
     """Insert a device unless its id exists."""
     insert_new(db, DEVICE, [row], key=("id",))
-
-
-@cache
-def _device_update(columns: tuple[str, ...]) -> Update:
-    return (
-        update(DEVICE)
-        .where(DEVICE.c.id == bindparam("device"))
-        .values({name: bindparam(f"new_{name}") for name in columns})
-    )
-
-
-def save_device(db: Connection, device_id: str, values: Mapping[str, Any]) -> None:
-    """Store what a contact or a batch changed about a device."""
-    named = {f"new_{name}": value for name, value in values.items()}
-    db.execute(_device_update(tuple(sorted(values))), {"device": device_id, **named})
 
 
 def device_changed(device: DbRow, values: Mapping[str, Any]) -> Upsert:
@@ -369,8 +360,11 @@ def erased_among(db: Connection, record_ids: Iterable[str]) -> set[str]:
 
 
 def save(db: Connection, parts: Iterable[Upsert]) -> None:
-    """Write what a plan changes, all tables at once where the database can."""
-    upsert_all(db, parts)
+    """Write what plans change, all tables at once where the database can.
+
+    Rows of different parts may be of the same table, but not the same rows.
+    """
+    upsert_all(db, joined(parts))
 
 
 def next_number(db: Connection, name: str) -> int:

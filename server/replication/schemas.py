@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from sync.exchange import BUCKETS_MAX
+
 _Text40 = Annotated[str, Field(max_length=40)]
 
 
@@ -20,7 +22,9 @@ class AppIn(_Wire):
     """The app that speaks."""
 
     version: _Text40
-    schema_: int = Field(alias="schema", description="version of the app's local schema")
+    schema_: int = Field(
+        alias="schema", description="version of the record schema that the app writes"
+    )
 
 
 class ClockIn(_Wire):
@@ -57,6 +61,12 @@ class MutationIn(_Wire):
     position: PositionIn | None = None
     actor: str | None = None
     group: str | None = None
+    schema_: int | None = Field(
+        default=None,
+        ge=1,
+        alias="schema",
+        description="version of the record schema that it is written in, 1 if absent",
+    )
 
 
 class BucketIn(_Wire):
@@ -77,7 +87,7 @@ class SyncIn(_Wire):
     clock: ClockIn
     last_n: int = Field(ge=0, description="highest n ever allocated on the device")
     mutations: list[MutationIn] = Field(default=[], max_length=200)
-    buckets: list[BucketIn] = Field(default=[], max_length=200)
+    buckets: list[BucketIn] = Field(default=[], max_length=BUCKETS_MAX)
     max_bytes: int | None = None
     takes: list[_Text40] = Field(
         default=[],
@@ -166,6 +176,13 @@ class LimitsOut(BaseModel):
     buckets: int
 
 
+class SchemaOut(BaseModel):
+    """Versions of the record schema that the server reads, both included."""
+
+    least: int
+    newest: int
+
+
 class SyncOut(BaseModel):
     """The reply to one contact."""
 
@@ -179,6 +196,17 @@ class SyncOut(BaseModel):
     media_wanted: list[str]
     next_sync_s: int
     limits: LimitsOut
+    purge_after_s: int | None = Field(
+        default=None,
+        description="drop what is held, but for `config` and the queue, if no reply comes for"
+        " this long; counted on the clock that people cannot set",
+    )
+    schema_: SchemaOut | None = Field(
+        default=None,
+        alias="schema",
+        description="only for an app whose `schema` is not the newest: what it writes in a"
+        " version outside is held",
+    )
 
 
 class WaitOut(BaseModel):

@@ -35,14 +35,19 @@ Part = Sequence[tuple[DbRow, str | None]]
 
 
 def settle(db: Connection, batch: Batch) -> Plan:
-    """Decide and store a batch, then release what waited for its records.
+    """Decide and store one batch, see `settle_all`."""
+    return settle_all(db, [batch])[0]
+
+
+def settle_all(db: Connection, batches: Sequence[Batch]) -> list[Plan]:
+    """Decide and store batches of different devices, then release what waited for them.
 
     At most `ARRIVED_MAX` in each of `ROUNDS_MAX` rounds: the next record that somebody waits
     for takes up what is left, and a person can always release it.
     """
-    plan, arrived = decide_and_store(db, batch)
-    _release_arrived(db, arrived, batch.received_ms)
-    return plan
+    plans, arrived = decide_and_store(db, batches)
+    _release_arrived(db, arrived, max(each.received_ms for each in batches))
+    return plans
 
 
 def release_waiting(db: Connection, rows: Iterable[DbRow], *, why: Why, now_ms: int) -> None:
@@ -147,7 +152,7 @@ def _release(db: Connection, part: Part, *, why: Why, now_ms: int) -> frozenset[
         send=None,
         received_ms=now_ms,
     )
-    return decide_and_store(db, batch)[1]
+    return decide_and_store(db, [batch])[1]
 
 
 def _ruling(row: DbRow, n: int, why: Why) -> Mutation:

@@ -4,7 +4,6 @@ A mutation that is settled as `held` or `quarantined` gets a row in `held`; a co
 about it (`sync.release`) changes that row in the same transaction as the records.
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -21,7 +20,7 @@ from sync.mutation import Malformed, Mutation, Quality
 from sync.outcome import Code, Outcome
 from sync.record import Record
 from sync.release import REFUSE, is_ruling, released, ruling_of
-from sync.wire_mutation import decode_mutation
+from sync.wire_mutation import stored_mutation
 
 _WAITS = frozenset({Outcome.HELD, Outcome.QUARANTINED})
 _STILL = frozenset({Outcome.HELD, Outcome.INVALID})
@@ -75,10 +74,7 @@ def cited_by(
 
 
 def _read(body: bytes) -> Mutation:
-    read = decode_mutation(json.loads(body))
-    if isinstance(read, Malformed):
-        raise TypeError("what waits was readable when it was settled")
-    return read
+    return stored_mutation(body)
 
 
 def _owner(row: DbRow, accounts: Mapping[str, DbRow]) -> tuple[Author, bool]:

@@ -164,6 +164,17 @@ def of_actor(db: Connection, device: str, account: str, *, limit: int) -> Sequen
     return db.execute(statement.limit(limit)).all()
 
 
+def newer_rows(db: Connection, after: tuple[str, int], *, limit: int) -> Sequence[DbRow]:
+    """What waits for a server that knows its version, behind `(device, n)`, in order."""
+    held, (device, n) = HELD.c, after
+    statement = _open_rows().where(
+        held.code == "newer-schema",
+        held.outcome == "held",
+        (held.device_id > device) | ((held.device_id == device) & (held.n > n)),
+    )
+    return db.execute(statement.limit(limit)).all()
+
+
 def open_of_actor(db: Connection, device: str, account: str) -> int:
     """How much of an actor's work on a device waits, for whatever reason."""
     held = HELD.c

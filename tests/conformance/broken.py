@@ -15,9 +15,9 @@ from dataclasses import replace
 from typing import Any
 
 from clients.conformance import Adapter, serve
-from clients.phone import outbox, phone, repair, rounds, timing
+from clients.phone import absence, outbox, phone, repair, rounds, timing
 from clients.phone.store import Store
-from sync import replica
+from sync import expiry, replica
 from sync.canonical import record_body
 from sync.replica import Held
 
@@ -88,6 +88,27 @@ def drops_the_outbox_on_leave() -> None:
 @fault
 def keeps_what_it_may_not_hold() -> None:
     Store.purge = lambda _self, _buckets: 0
+
+
+@fault
+def keeps_what_nobody_confirmed() -> None:
+    absence.Absence.check = lambda _self: None
+
+
+@fault
+def counts_its_absence_by_the_wall() -> None:
+    expiry.elapsed_ms = lambda then, now: max(now.wall_ms - then.wall_ms, 0)
+
+
+@fault
+def drops_the_outbox_after_an_absence() -> None:
+    whole = absence.Absence._drop
+
+    def drop(self, now):
+        self._store._db.execute("DELETE FROM mutation")
+        whole(self, now)
+
+    absence.Absence._drop = drop
 
 
 @fault

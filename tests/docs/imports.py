@@ -25,6 +25,7 @@ ROOMS = {
         "terminal",
     ),
     "features": (
+        "announcements",
         "archive",
         "areas",
         "assignments",

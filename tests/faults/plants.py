@@ -12,14 +12,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, text
+from sqlalchemy import Connection, select, text, update
 from sqlalchemy.ext.asyncio import create_async_engine
 
 import sync.push
 from server.db import failpoints, postgres_store
-from server.db.bulk import Upsert
+from server.db.bulk import Upsert, among_listed
 from server.media.partials import Partial, Partials
 from server.replication import apply, feed_queries, push, queries
+from server.replication.settle import settle_all
 from sync.mutation import Malformed, Mutation
 from sync.push import Settled
 
@@ -116,22 +117,24 @@ def _commit_without_flush() -> None:
 
 def _no_device_lock() -> None:
     """Two requests of one device are worked on at the same time."""
-    unlocked = select(*queries.DEVICE.c).where(queries.DEVICE.c.id == bindparam("id"))
-    replace_in(queries, "_device", lambda _: unlocked)
+    found = among_listed("postgresql", queries.DEVICE.c.id, "ids")
+    unlocked = select(*queries.DEVICE.c).where(found)
+    replace_in(queries, "_devices", lambda _: unlocked)
 
 
 def _settled_before_stored() -> None:
     """The mark of what is settled is committed before the mutations are."""
-    settle = push._settle
 
-    def marked(db: Connection, call: Any, part: Any, **more: Any) -> Any:
-        if part.mutations:
-            last = max(each.n for each in part.mutations)
-            queries.save_device(db, call.phone.device, {"settled_through": last})
-            db.commit()
-        return settle(db, call, part, **more)
+    def marked(db: Connection, batches: Any) -> Any:
+        for each in batches:
+            if each.mutations:
+                last = max(mutation.n for mutation in each.mutations)
+                mark = update(queries.DEVICE).where(queries.DEVICE.c.id == each.device.id)
+                db.execute(mark.values(settled_through=last))
+        db.commit()
+        return settle_all(db, batches)
 
-    replace_in(push, "_settle", marked)
+    replace_in(push, "settle_all", marked)
 
 
 def _unsafe_cursor() -> None:
@@ -211,7 +214,7 @@ def _locks_in_arrival_order() -> None:
     arrived: list[str] = []
 
     def noted(plan: Any, gathered: Any) -> set[str]:
-        arrived[:] = [each.bucket for each in plan.writes.values()]
+        arrived.extend(each.bucket for each in plan.writes.values())
         return touched(plan, gathered)
 
     def in_turn(db: Connection, bucket_ids: Any) -> Any:
@@ -220,6 +223,7 @@ def _locks_in_arrival_order() -> None:
         for bucket in [*(each for each in list(arrived) if each in wanted), *sorted(wanted)]:
             if bucket not in heads:
                 heads |= lock(db, [bucket])
+        arrived.clear()
         return heads
 
     replace_in(apply, "_touched", noted)

@@ -1,15 +1,17 @@
 """Requests that meet: one device many times at once, grids in opposite order, forced failures.
 
 The bodies are written down here, byte for byte, because a real phone has one request in flight.
+What meets in one server process shares a transaction, so on PostgreSQL there are two of them.
 """
 
+import itertools
 import random
 import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +20,7 @@ import httpx
 from server.clock import new_id
 from tests.faults.books import audit, come_to_rest, in_store, read_books
 from tests.faults.report import Report
-from tests.faults.servers import Cluster
+from tests.faults.servers import Cluster, Server
 from tests.faults.stage import Stage
 from tests.server.phones import RawPhone, bearer
 
@@ -33,19 +35,19 @@ TIMEOUT_S = 20
 class Copy:
     """An enrolled device whose requests several copies of an app send at the same time."""
 
-    client: httpx.Client
+    clients: Iterator[httpx.Client]
     id: str
     token: str
     lease: str | None = None
     sent: list[dict[str, Any]] = field(default_factory=list)
 
     @classmethod
-    def enrol(cls, client: httpx.Client, worker_token: str) -> "Copy":
+    def enrol(cls, clients: Sequence[httpx.Client], worker_token: str) -> "Copy":
         body = {"name": "copied", "app_version": "1"}
-        answer = client.post("/v1/devices", json=body, headers=bearer(worker_token))
+        answer = clients[0].post("/v1/devices", json=body, headers=bearer(worker_token))
         answer.raise_for_status()
         made = answer.json()
-        return cls(client=client, id=made["id"], token=made["token"])
+        return cls(clients=itertools.cycle(clients), id=made["id"], token=made["token"])
 
     def write_down(self, household: str, size: int) -> None:
         """Add a note, then edits with a base that is always behind."""
@@ -57,19 +59,34 @@ class Copy:
             self.sent.append(phone.change(household, "household", 1, set=door))
 
     def post(self, first: int, last: int) -> httpx.Response:
-        """Send the mutations from n `first` to n `last` with the present lease."""
+        """Send the mutations from n `first` to n `last` with the present lease.
+
+        The server processes take turns.
+        """
         phone = RawPhone(
             client=None, id=self.id, token=self.token, lease=self.lease, last_n=len(self.sent)
         )
         body = phone.body(self.sent[first - 1 : last])
-        return self.client.post("/v1/sync", json=body, headers=bearer(self.token))
+        return next(self.clients).post("/v1/sync", json=body, headers=bearer(self.token))
 
 
 @contextmanager
-def _client(stage: Stage) -> Iterator[httpx.Client]:
+def _clients(stage: Stage) -> Iterator[list[httpx.Client]]:
+    """A client of every server process; the stage's own is up already."""
+    servers = [stage.server]
+    if not stage.url.startswith("sqlite"):
+        own = stage.server
+        servers.append(Server(own.launcher, own.database_url, own.folder, plant=own.plant))
     limits = httpx.Limits(max_connections=AT_ONCE_MAX)
-    with httpx.Client(base_url=stage.server.url, timeout=TIMEOUT_S, limits=limits) as client:
-        yield client
+    with ExitStack() as stack:
+        for each in servers[1:]:
+            stack.callback(each.start().kill)
+        yield [
+            stack.enter_context(
+                httpx.Client(base_url=each.url, timeout=TIMEOUT_S, limits=limits)
+            )
+            for each in servers
+        ]
 
 
 def _judge(report: Report, answers: Sequence[httpx.Response]) -> None:
@@ -87,8 +104,8 @@ def push_copies(report: Report, stage: Stage, *, rounds: int, seed: int) -> None
     chance = random.Random(seed)  # noqa: S311
     stage.server.start()
     household = stage.world.households["G1"]
-    with _client(stage) as client, ThreadPoolExecutor(AT_ONCE_MAX) as threads:
-        device = Copy.enrol(client, stage.world.tokens["ann"])
+    with _clients(stage) as clients, ThreadPoolExecutor(AT_ONCE_MAX) as threads:
+        device = Copy.enrol(clients, stage.world.tokens["ann"])
         for _ in range(rounds):
             settled = len(device.sent)
             device.write_down(household, BATCH)
@@ -154,8 +171,12 @@ def push_crosswise(
     """Let devices of one worker write in two grids, half of them in the opposite order."""
     stage.server.start()
     homes = [stage.world.households["G1"], stage.world.households["G2"]]
-    with _client(stage) as client, ThreadPoolExecutor(8) as threads:
-        devices = [Copy.enrol(client, stage.world.tokens["bob"]) for _ in range(8)]
+    with _clients(stage) as clients, ThreadPoolExecutor(8) as threads:
+        # What one process works on together has one order: so each process has its own.
+        devices = [
+            Copy.enrol([clients[number % len(clients)]], stage.world.tokens["bob"])
+            for number in range(8)
+        ]
 
         def work(number: int) -> list[httpx.Response]:
             device, answers = devices[number], []

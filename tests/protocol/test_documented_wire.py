@@ -22,13 +22,14 @@ from server.replication.schemas import (
     OfferOut,
     OutcomeOut,
     PositionIn,
+    SchemaOut,
     ScopeOut,
     SyncIn,
     SyncOut,
 )
 from sync.errors import ProtocolError
 from sync.exchange import Gone as WireGone
-from sync.exchange import Offer, RawPage, SyncReply, WireOutcome
+from sync.exchange import Offer, RawPage, SchemaRange, SyncReply, WireOutcome
 from sync.mutation import Malformed
 from sync.outcome import Outcome
 from sync.wire import assemble_reply, decode_request, reply_head
@@ -56,6 +57,7 @@ EDIT: dict[str, Any] = {
     "position": PLACE,
     "actor": RECORD,
     "group": "g",
+    "schema": 1,
 }
 ACT: dict[str, Any] = {
     "n": 42,
@@ -199,6 +201,8 @@ def test_every_member_of_a_reply_is_documented() -> None:
             lease="l",
             settled_through=1,
             outcomes=(outcome,),
+            purge_after_s=60,
+            schema=SchemaRange(least=1, newest=2),
         )
     )
     reply = json.loads(assemble_reply(head, [page]))
@@ -212,6 +216,7 @@ def test_every_member_of_a_reply_is_documented() -> None:
         (GoneOut, bucket["gone"][0]),
         (OfferOut, bucket["snapshot"]),
         (LimitsOut, reply["limits"]),
+        (SchemaOut, reply["schema"]),
     ):
         assert {each.alias or name for name, each in model.model_fields.items()} == set(members)
     SyncOut.model_validate(reply)

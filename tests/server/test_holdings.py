@@ -1,18 +1,20 @@
 """How many grids a worker may hold: no more than a phone can; any excess is told."""
 
+from typing import Any
+
 import pytest
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, insert, select
 
 from geo.areas import Span, child_span
 from server.clock import new_id
 from server.db.store import Store
-from server.db.tables import Area
+from server.db.tables import Announcement, Area
 from server.doctor import holdings_finding
 from server.identity.principal import Role
 from server.identity.queries import assign, create_account
 from server.problems import InvalidParameter
 from server.replication.pull import allowed_buckets
-from sync.exchange import GRIDS_MAX
+from sync.exchange import AREAS_MAX, GRIDS_MAX
 
 pytestmark = [pytest.mark.anyio, pytest.mark.db]
 NOW_MS = 1_790_000_000_000
@@ -103,3 +105,27 @@ async def test_an_area_that_grew_too_large_afterwards_is_found(store: Store) -> 
         assert holdings_finding(db, NOW_MS - 1).ok
 
     await store.write(work)
+
+
+async def test_of_many_areas_that_announce_something_the_first_are_held(store: Store) -> None:
+    def work(db: Connection) -> None:
+        tree = Tree(db)
+        tree.grow(db, "east", AREAS_MAX + 3)
+        account = worker(db, "east")
+        areas = db.execute(select(Area.id, Area.lo).order_by(Area.lo)).all()
+        rows = [_announcement(each.id, each.lo) for each in areas for _ in range(2)]
+        db.execute(insert(Announcement).values(rows))
+        allowed = allowed_buckets(db, account, NOW_MS)
+        west = tree.ids["west"]
+        first = [each.id for each in areas if each.id != west][:AREAS_MAX]
+        assert allowed[2 : AREAS_MAX + 2] == [f"area:{each}" for each in first]
+        assert len(allowed) == 2 + AREAS_MAX + AREAS_MAX + 3
+
+    await store.write(work)
+
+
+def _announcement(area: str, area_no: int) -> dict[str, Any]:
+    times = dict.fromkeys(("created_ms", "updated_ms"), NOW_MS)
+    said = {"title": "Water off", "text": "On Tuesday.", "valid_until_ms": NOW_MS + 1}
+    place = {"area_id": area, "area_no": area_no, "grid_id": None}
+    return {"id": new_id(), "rev": 1, "archived": False, **times, **said, **place}

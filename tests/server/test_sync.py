@@ -4,10 +4,12 @@ import httpx
 import pytest
 from sqlalchemy import update
 
+from server.app import create_app
 from server.clock import new_id, now_ms
 from server.db.store import Store
 from server.db.tables import Assignment, Bucket
 from server.identity.queries import assign
+from server.settings import Settings
 from sync.canonical import canonical, digest_of, record_hash
 from tests.server.phones import RawPhone, bearer, held, outcomes
 from tests.world import World, centre_e7
@@ -360,3 +362,20 @@ async def test_unknown_protocol_and_unreadable_envelope_are_problems(
         "/v1/sync", json=phone.body(), headers=bearer(world.tokens["ann"])
     )
     assert account.status_code == 403
+
+
+async def test_every_reply_says_how_long_it_may_be_kept_without_another(
+    store: Store, world: World
+) -> None:
+    """Fourteen days unless the operator says otherwise."""
+    for settings, days in ((Settings(), 14), (Settings(offline_days=3), 3)):
+        transport = httpx.ASGITransport(app=create_app(settings, store=store))
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            phone = await RawPhone.enrol(client, world.tokens["ann"])
+            assert (await phone.sync())["purge_after_s"] == days * 86_400
+
+
+@pytest.mark.parametrize("days", [0, 366, "x"])
+def test_an_absence_of_no_days_or_of_more_than_a_year_is_no_setting(days: object) -> None:
+    with pytest.raises(ValueError, match="offline_days"):
+        Settings.model_validate({"offline_days": days})

@@ -20,10 +20,12 @@ from sync.push import plan_push, references
 from sync.record import Record
 from sync.scope import scope_change
 from sync.state import merged_into, state_of
+from sync.versions import SCHEMAS
 from sync.wire import assemble_reply, reply_head, sealed
 from sync.wire_mutation import group_of
 from tests.simulation.places import located_in
 from tests.simulation.telling import gone, wire_outcome
+from tests.sync.backend import fresh
 
 START_MS = 1_795_000_000_000
 ALWAYS = (Interval(lo_ms=0, hi_ms=None),)
@@ -95,22 +97,15 @@ class ModelServer:
         self.assignments: dict[str, dict[str, list[Interval]]] = {}
         self.journal: list[Entry] = []
         self.next_sync_s = 0
+        self.schemas = SCHEMAS
+        self.purge_after_s: int | None = None
         self._leases = 0
         self.enrol(DISPATCHER, CONSOLE)
         self.enrol(OTHER_DISPATCHER, OTHER_CONSOLE)
 
     def enrol(self, account: str, device: str) -> None:
         """Make a device of an account."""
-        state = DeviceState(
-            settled_through=0,
-            flagged=False,
-            revoked=False,
-            floor_ms=0,
-            last_contact_ms=None,
-            last_n=0,
-            offset_ms=None,
-        )
-        self.devices[device] = Device(account=account, state=state)
+        self.devices[device] = Device(account=account, state=fresh())
 
     def assign(self, account: str, grid: str) -> None:
         """Give a worker a grid from now on."""
@@ -181,6 +176,8 @@ class ModelServer:
             enter=enter,
             leave=leave,
             next_sync_s=self.next_sync_s,
+            purge_after_s=self.purge_after_s,
+            schema=self.schemas.told_to(request.app_schema),
         )
         return assemble_reply(
             reply_head(head), list(self._pages(allowed, cursors, request.max_bytes or 2**20))

@@ -68,7 +68,8 @@ class ModelTransport(httpx.BaseTransport):
         if device not in self.server.devices:
             return _problem(401, "unauthenticated")
         try:
-            reply = self.server.sync(device, decode_request(json.loads(content)))
+            request = decode_request(json.loads(content), schemas=self.server.schemas)
+            reply = self.server.sync(device, request)
         except StaleLease:
             return _problem(403, "stale-lease")
         except UnsupportedProtocol:

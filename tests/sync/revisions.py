@@ -9,7 +9,14 @@ from sync.record import Head, Record
 from sync.state import merged_into
 
 UNTOLD = frozenset(
-    {Code.UNKNOWN_RECORD, Code.SERVER_FAULT, Code.GROUP_TOO_LARGE, Code.GROUP_CUT}
+    {
+        Code.UNKNOWN_RECORD,
+        Code.SERVER_FAULT,
+        Code.GROUP_TOO_LARGE,
+        Code.GROUP_CUT,
+        Code.OLDER_SCHEMA,
+        Code.NEWER_SCHEMA,
+    }
 )
 """Whoever is told this is not told which revision the record has."""
 

@@ -169,3 +169,13 @@ def test_nothing_but_a_visit_begins_under_people_who_were_erased(backend, anna, 
     answer = backend.do(anna, uid("person"), "resident", set=said)
     assert told(answer) == (Outcome.RECORDED, Code.ERASED, None)
     assert backend.record(uid("person")) is None
+
+
+def test_a_record_cannot_be_spoken_of_as_another_kind(backend, office):
+    answer = backend.do(office, HOUSEHOLD, "dwelling", set={"code": "D2"})
+    assert told(answer) == (Outcome.INVALID, Code.KIND_MISMATCH, "kind")
+
+
+def test_a_task_is_only_made_by_dispatching(backend, office):
+    answer = backend.do(office, uid("task"), "task", set={})
+    assert told(answer) == (Outcome.INVALID, Code.NOT_ALLOWED, "kind")

@@ -196,3 +196,15 @@ def test_a_note_about_a_class_does_not_reach_everybody(backend, anna, office):
     assert backend.record(leak).bucket == "config"
     backend.do(anna, uid("note"), "note", set={"parent": leak, "text": "!"})
     assert backend.record(uid("note")).bucket == f"user:{anna.account}"
+
+
+def test_an_announcement_lives_with_its_area_and_phones_do_not_write_it(backend, anna, office):
+    area, record = uid("street"), uid("announcement")
+    said = {"area": area, "title": "Water off", "text": "On Tuesday.", "valid_until_ms": 1}
+    assert backend.do(office, record, "announcement", set=said).outcome is Outcome.APPLIED
+    assert backend.record(record).bucket == f"area:{area}"
+    assert backend.state(record) == said
+    moved = backend.do(office, record, "announcement", set={"area": uid("other street")})
+    assert (moved.outcome, moved.code) == (Outcome.INVALID, Code.IMMUTABLE_FIELD)
+    edit = backend.do(anna, record, "announcement", set={"title": "Water on"})
+    assert (edit.outcome, edit.code) == (Outcome.INVALID, Code.READ_ONLY_KIND)

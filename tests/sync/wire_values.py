@@ -12,6 +12,7 @@ from sync.exchange import (
     Item,
     Limits,
     Offer,
+    SchemaRange,
     SyncReply,
     SyncRequest,
     Take,
@@ -139,5 +140,8 @@ replies = st.builds(
     buckets=st.lists(pages, max_size=2).map(tuple),
     media_wanted=_word_lists,
     next_sync_s=counts,
+    purge_after_s=st.none() | counts,
+    schema=st.none()
+    | st.builds(SchemaRange, least=st.integers(1, 9), newest=st.integers(1, 9)),
     limits=st.builds(Limits, **{field.name: st.integers(1, 2**53) for field in fields(Limits)}),
 )

@@ -11,7 +11,15 @@ from server.db.tables.casework import Claim, Incident, Note, Report, Task
 from server.db.tables.columns import StoredRow
 from server.db.tables.identity import Account, Area, Assignment, Device, Incarnation, Token
 from server.db.tables.media import MediaBlob, MediaCopy, MediaDeclaration, MediaUpload
-from server.db.tables.registry import Dwelling, EventClass, Grid, Household, Resident, Visit
+from server.db.tables.registry import (
+    Announcement,
+    Dwelling,
+    EventClass,
+    Grid,
+    Household,
+    Resident,
+    Visit,
+)
 from server.db.tables.replication import (
     OUTCOMES,
     Alias,
@@ -43,6 +51,7 @@ __all__ = [
     "OUTCOMES",
     "Account",
     "Alias",
+    "Announcement",
     "Area",
     "Assignment",
     "Bucket",

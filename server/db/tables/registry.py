@@ -138,6 +138,24 @@ class Visit(Projection, table=True):
     visitor_id: str | None = ident(null=True)
 
 
+class Announcement(Projection, table=True):
+    """What an office tells everybody below an area, until a date."""
+
+    __tablename__ = "announcement"
+    __table_args__ = (
+        Index(None, AREA_NO),
+        Index(None, "area_id"),
+        Index(None, "valid_until_ms"),
+        check("rev", "rev >= 1"),
+    )
+
+    id: str = ident(key=True)
+    area_id: str = ident()
+    title: str = string()
+    text: str = string()
+    valid_until_ms: int = big()
+
+
 class EventClass(Projection, table=True):
     """A class of event from the catalogue; `area_no` is 0, everyone may read it."""
 
