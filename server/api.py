@@ -27,6 +27,7 @@ from server.inbox.endpoints import router as inbox
 from server.layers.endpoints import router as layers
 from server.media.endpoints import router as media
 from server.media.tus_endpoints import router as uploads
+from server.merging.endpoints import router as merging
 from server.reference import router as reference
 from server.replication.endpoints import router as replication
 from server.replication.snapshot_endpoints import router as snapshots
@@ -46,6 +47,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     areas,
     announcements,
     archive,
+    merging,
     erasure,
     grids,
     boundaries,

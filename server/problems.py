@@ -216,6 +216,20 @@ class NeedsPerson(Problem):
     title, title_zh = "A person has to decide", "需要人工处理"
 
 
+class RecordMerged(Problem):
+    """The record was merged into another one, which stands for both: `merged_into` names it.
+
+    Nothing was written. Read that one, and decide about it.
+    """
+
+    slug, status = "record-merged", HTTPStatus.CONFLICT
+    title, title_zh = "It was merged into another record", "该记录已并入另一条记录"
+
+    def __init__(self, into: str) -> None:
+        super().__init__(merged_into=into)
+        self.into = into
+
+
 class TooManyDependants(Problem):
     """More belongs to what would be moved than one request may move along.
 
@@ -224,26 +238,6 @@ class TooManyDependants(Problem):
 
     slug, status = "too-many-dependants", HTTPStatus.CONFLICT
     title, title_zh = "Too much would have to follow", "关联记录过多"
-
-
-class StaleBoundary(Problem):
-    """A grid of the change was redrawn or closed since it was drawn up; `grids` names them.
-
-    Nothing was written. Look at them as they are now, and put the edits again (`PUT`).
-    """
-
-    slug, status = "stale-boundary", HTTPStatus.CONFLICT
-    title, title_zh = "The boundaries have changed meanwhile", "网格边界已发生变化"
-
-
-class ChangeRefused(Problem):
-    """The boundary change has faults, leaves something in no grid, or moves too much at once.
-
-    Nothing was written. Ask for `validate` and `preview`, correct the edits, publish again.
-    """
-
-    slug, status = "boundary-change-refused", HTTPStatus.CONFLICT
-    title, title_zh = "The boundary change cannot be published", "网格边界变更无法发布"
 
 
 class PreconditionFailed(Problem):

@@ -13,6 +13,7 @@ from server.boundaries.drawing import read_shapes
 from server.boundaries.examining import Case, case_of, checked
 from server.boundaries.moving import occupants_of
 from server.boundaries.previewing import Around, around, preview_of
+from server.boundaries.problems import ChangeRefused, StaleBoundary
 from server.boundaries.queries import changes_in
 from server.boundaries.reading import change_body, change_summary, the_change
 from server.boundaries.schemas import (
@@ -30,14 +31,12 @@ from server.identity.principal import Principal
 from server.paging import Page, decode_cursor, paged
 from server.preconditions import IfMatch
 from server.problems import (
-    ChangeRefused,
     Forbidden,
     InvalidBody,
     InvalidParameter,
     NotFound,
     PreconditionFailed,
     PreconditionRequired,
-    StaleBoundary,
     TooManyDependants,
     TransitionRefused,
     problems,

@@ -15,11 +15,11 @@ from geo.geojson import dump_geometry
 from server.areas.scope import Scope
 from server.boundaries import queries
 from server.boundaries.content import Content, content_of
+from server.boundaries.problems import StaleBoundary
 from server.boundaries.queries import AnyRow
 from server.boundaries.schemas import CheckedBody, FaultBody
 from server.grids.validation import unacceptable
 from server.imports.queries import area_ids
-from server.problems import StaleBoundary
 from server.replication.queries import GRIDS_VERSION, counter_value
 from server.replication.versions import started
 

@@ -34,6 +34,7 @@ from server.boundaries.moving import (
     occupants_of,
     residence_of,
 )
+from server.boundaries.problems import ChangeRefused
 from server.boundaries.queries import AnyRow
 from server.boundaries.reading import change_body, the_change
 from server.boundaries.schemas import ChangeBody, MovedBody, ResultBody
@@ -44,7 +45,6 @@ from server.imports.areas import LEVEL_GRID, AreasRefusedError, AreaWanted, plac
 from server.imports.queries import lock_tree
 from server.problems import (
     BodyError,
-    ChangeRefused,
     Forbidden,
     InvalidBody,
     PreconditionFailed,

@@ -46,9 +46,11 @@ from server.problems import (
     NotFound,
     PreconditionFailed,
     PreconditionRequired,
+    RecordMerged,
     problems,
 )
 from server.recordids import PathId
+from server.replication.standing import MOVED, moved_to
 
 router = APIRouter(prefix="/v1", tags=["casework"])
 _LISTING = problems(InvalidParameter, Forbidden)
@@ -172,14 +174,21 @@ async def list_incidents(
     return Page(items=[incident_body(row) for row in page], next=following)
 
 
-@router.get("/incidents/{incident_id}", response_model=IncidentWithHistory, responses=_READING)
+@router.get(
+    "/incidents/{incident_id}",
+    response_model=IncidentWithHistory,
+    responses={**_READING, **MOVED},
+)
 async def read_incident(
     *, incident_id: PathId, principal: CaseworkPrincipal, store: StoreDep, now: Now
 ) -> Response:
     """Return one incident with its reports, tasks and everything that happened to it."""
-    found = await store.read(
-        lambda db: incident_with_history(db, scope_of(db, principal, now), incident_id)
-    )
+    try:
+        found = await store.read(
+            lambda db: incident_with_history(db, scope_of(db, principal, now), incident_id)
+        )
+    except RecordMerged as merged:
+        return moved_to(f"/v1/incidents/{merged.into}")
     return tagged(found, found.rev)
 
 
@@ -187,7 +196,13 @@ async def read_incident(
     "/incidents/{incident_id}",
     response_model=IncidentWithHistory,
     responses=problems(
-        Forbidden, NotFound, NeedsPerson, PreconditionFailed, InvalidBody, PreconditionRequired
+        Forbidden,
+        NotFound,
+        NeedsPerson,
+        RecordMerged,
+        PreconditionFailed,
+        InvalidBody,
+        PreconditionRequired,
     ),
 )
 async def change_incident(

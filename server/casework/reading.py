@@ -22,6 +22,7 @@ from server.casework.schemas import (
 from server.households.queries import contested_fields
 from server.problems import NotFound
 from server.replication.locating import remembered
+from server.replication.standing import refuse_merged
 from sync.outcome import Outcome
 
 _CM_PER_M = 100
@@ -162,8 +163,10 @@ def the_report(db: Connection, scope: Scope, report_id: str) -> CaseRow:
 
 
 def the_incident(db: Connection, scope: Scope, incident_id: str) -> CaseRow:
-    """One incident in scope; raises NotFound."""
-    return _only(queries.incidents_in(db, scope, equal={"id": incident_id}, limit=1))
+    """One incident in scope; raises NotFound, or RecordMerged if another stands for it."""
+    row = _only(queries.incidents_in(db, scope, equal={"id": incident_id}, limit=1))
+    refuse_merged(db, row)
+    return row
 
 
 def the_task(db: Connection, scope: Scope, task_id: str) -> CaseRow:

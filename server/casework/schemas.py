@@ -34,6 +34,7 @@ IncidentState = Literal[
     "closed",
     "rejected",
     "voided",
+    "merged",
 ]
 TaskState = Literal[
     "assigned", "accepted", "in_progress", "not_executable", "done", "confirmed", "withdrawn"
@@ -61,7 +62,8 @@ class IncidentParameters(PageParameters):
     grid: IdText | None = None
     state: IncidentState | None = None
     open: bool | None = Field(
-        None, description="False: only closed, rejected and voided ones; true: the others."
+        None,
+        description="False: only closed, rejected, voided and merged ones; true: the others.",
     )
     class_: ClassCode | None = Field(None, alias="class")
     datetime: str | None = Field(

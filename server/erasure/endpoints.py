@@ -17,6 +17,7 @@ from server.problems import (
     NotFound,
     PreconditionFailed,
     PreconditionRequired,
+    RecordMerged,
     TooManyDependants,
     problems,
 )
@@ -33,6 +34,7 @@ ERASING_MS = 60_000
     responses=problems(
         Forbidden,
         NotFound,
+        RecordMerged,
         TooManyDependants,
         PreconditionFailed,
         InvalidBody,

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, func, or_, select
 from server.areas.scope import Scope, within
 from server.db.bulk import among
 from server.db.spatial import as_wkb, intersects
-from server.db.tables import Dwelling, Grid, GridLineage, GridVersion
+from server.db.tables import Alias, Dwelling, Grid, GridLineage, GridVersion
 from server.layers.bounds import Bounds, shape_of
 
 GridRow = Row[*tuple[Any, ...]]
@@ -23,6 +23,7 @@ _began = (
     .scalar_subquery()
     .label("valid_from_ms")
 )
+_alias = Alias.__table__.c
 _PLAIN: tuple[ColumnElement[Any], ...] = (
     _grid.id,
     _grid.rev,
@@ -148,10 +149,17 @@ def grids_named_at(
 def dwellings_of(
     db: Connection, scope: Scope, grid_id: str, *, limit: int
 ) -> Sequence[GridRow]:
-    """`(id, rev, geom)` of the dwellings of a grid in scope, by id; those put away too."""
+    """`(id, rev, geom)` of the dwellings of a grid in scope, by id; those put away too.
+
+    One that was merged into another has no place of its own any more and is left out.
+    """
     statement = (
         select(_dwelling.id, _dwelling.rev, _dwelling.geom)
-        .where(within(_dwelling.area_no, scope), _dwelling.grid_id == grid_id)
+        .where(
+            within(_dwelling.area_no, scope),
+            _dwelling.grid_id == grid_id,
+            _dwelling.id.not_in(select(_alias.record_id).where(_alias.kind == "dwelling")),
+        )
         .order_by(_dwelling.id)
         .limit(limit)
     )

@@ -14,7 +14,7 @@ import shapely
 from geo.boundary import decode_boundary
 from server.db import tables
 from sync.record import Record
-from sync.state import is_archived
+from sync.state import is_away
 
 State = Mapping[str, Any]
 _E7 = 10**7
@@ -177,6 +177,6 @@ def projection_row(record: Record, state: State, *, area_no: int) -> dict[str, A
         "rev": record.rev,
         "grid_id": record.id if record.kind == "grid" else state.get("grid"),
         "area_no": area_no,
-        "archived": is_archived(record),
+        "archived": is_away(record),
         **project(record.kind, state),
     }

@@ -302,7 +302,7 @@ def buckets_replaced(rows: Rows) -> Upsert:
 
 def exits_noted(rows: Rows) -> Upsert:
     """Note records that left a bucket, one row per bucket and record."""
-    changed = ("seq", "why", "to_bucket", "left_ms")
+    changed = ("seq", "why", "to_bucket", "left_ms", "merged_into")
     return Upsert(table=BUCKET_EXIT, rows=rows, key=("bucket", "record_id"), update=changed)
 
 

@@ -41,6 +41,7 @@ ROOMS = {
         "inbox",
         "layers",
         "media",
+        "merging",
         "web",
     ),
     "replication": ("replication",),

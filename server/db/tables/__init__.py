@@ -23,6 +23,7 @@ from server.db.tables.registry import (
 )
 from server.db.tables.replication import (
     OUTCOMES,
+    Alias,
     Bucket,
     BucketExit,
     Conflict,
@@ -51,6 +52,7 @@ __all__ = [
     "METADATA",
     "OUTCOMES",
     "Account",
+    "Alias",
     "Announcement",
     "Area",
     "Assignment",
