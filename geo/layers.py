@@ -91,7 +91,7 @@ _UPDATED_AT: Final = _field("updated_at", FieldKind.TIME, "Last change", "update
 GRIDS: Final = Layer(
     id="grids",
     title="Grids",
-    description="The polygons in force, each the responsibility of one community.",
+    description="The polygons in force now or then, each the responsibility of one community.",
     geometry=GeometryKind.MULTI_POLYGON,
     fields=(
         _ID,
@@ -100,6 +100,7 @@ GRIDS: Final = Layer(
         _field("community", FieldKind.ID, "Community", "community_id"),
         _field("area_m2", FieldKind.INTEGER, "Area in square metres"),
         _field("valid_from", FieldKind.TIME, "In force since", "valid_from_ms"),
+        _field("valid_to", FieldKind.TIME, "In force until before", "valid_to_ms"),
         _UPDATED_AT,
     ),
     time_field="valid_from",

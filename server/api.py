@@ -11,6 +11,7 @@ from server.announcements.endpoints import router as announcements
 from server.archive.endpoints import router as archive
 from server.areas.endpoints import router as areas
 from server.assignments.endpoints import router as assignments
+from server.boundaries.endpoints import router as boundaries
 from server.casework.endpoints import router as casework
 from server.casework.step_endpoints import router as casework_steps
 from server.conflicts.endpoints import router as conflicts
@@ -27,6 +28,7 @@ from server.inbox.endpoints import router as inbox
 from server.layers.endpoints import router as layers
 from server.media.endpoints import router as media
 from server.media.tus_endpoints import router as uploads
+from server.merging.endpoints import router as merging
 from server.reference import router as reference
 from server.replication.endpoints import router as replication
 from server.replication.snapshot_endpoints import router as snapshots
@@ -46,8 +48,10 @@ ROUTERS: tuple[APIRouter, ...] = (
     areas,
     announcements,
     archive,
+    merging,
     erasure,
     grids,
+    boundaries,
     households,
     identifiers,
     casework,

@@ -311,7 +311,7 @@ def import_file(
 
 
 @app.command("export")
-def export_layer(
+def export_layer(  # noqa: PLR0913 - the options of the command
     layer: Annotated[str, typer.Argument(help="grids, incidents or tasks")],
     output: Annotated[Path, typer.Option(help="file to write")],
     *,
@@ -320,6 +320,7 @@ def export_layer(
     area: Annotated[
         str | None, typer.Option(help="code or id of an area: only what lies in it")
     ] = None,
+    as_of: Annotated[str | None, typer.Option(help="RFC 3339 time: grids as of then")] = None,
     database: Database = "",
 ) -> None:
     """Write a layer without personal data to a file that GIS programs open.
@@ -328,9 +329,8 @@ def export_layer(
     """
     from server.layers.command import export_command  # noqa: PLC0415 - heavy, and rarely used
 
-    export_command(
-        layer, output, file_format=file_format, crs=crs, area=area, database=database
-    )
+    where = {"area": area, "as_of": as_of}
+    export_command(layer, output, file_format=file_format, crs=crs, database=database, **where)
 
 
 @media_app.command("collect")

@@ -61,7 +61,8 @@ def told_line(item: HistoryItem) -> str:
     said = "" if item.asked is None else " " + json.dumps(item.asked, ensure_ascii=False)
     who = f"{item.login} ({where}, n {item.n}, received {_time(item.received_ms)})"
     became = f"{item.outcome}{code}{field}, rev {item.rev}"
-    return f"{done}  {who}  {what}{about} on rev {item.base} -> {became}{said}"
+    ended = "" if item.ended_at is None else f" of {item.ended_at}"
+    return f"{done}  {who}  {what}{about} on rev {item.base} -> {became}{ended}{said}"
 
 
 def _time(instant_ms: int) -> str:

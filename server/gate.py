@@ -45,7 +45,8 @@ SYNC_PATH = "/v1/sync"
 UPLOADS_PATH = "/v1/uploads"
 UNCOUNTED_PATHS = frozenset({"/livez", "/readyz", "/v1/sync/wait"})  # cheap, or only waiting
 BULK_PATHS = frozenset({"/v1/geojson:validate", "/v1/grids:import"})
-BULK_PREFIX = "/v1/layers/"
+BULK_PREFIX = ("/v1/layers/", "/v1/boundary-changes")
+CHANGES_PATH = "/v1/boundary-changes"
 PARSED_PATHS = frozenset({SYNC_PATH}) | BULK_PATHS
 _STEPS = {"http.response.start": "answer-started", "http.response.body": "answered"}
 _CHARSET = re.compile(r'\s*charset\s*=\s*"?utf-?8"?\s*', re.IGNORECASE)
@@ -67,7 +68,7 @@ def body_rule(path: str, limits: Limits) -> BodyRule:
     """Return the rule for bodies sent to `path`."""
     if path == SYNC_PATH:
         return BodyRule(limit_bytes=limits.sync_bytes, deadline_s=limits.bulk_deadline_s)
-    if path in BULK_PATHS:
+    if path in BULK_PATHS or path.startswith(CHANGES_PATH):
         return BodyRule(limit_bytes=limits.geojson_bytes, deadline_s=limits.bulk_deadline_s)
     return BodyRule(limit_bytes=limits.json_bytes, deadline_s=limits.body_deadline_s)
 

@@ -80,10 +80,31 @@ def problem_of_validation(found: RequestValidationError) -> Problem:
             name = json_pointer(path)[1:]
             return InvalidParameter(f"{name}: {reason_of(each)}", parameter=name)
     listed = [
-        BodyError(pointer=json_pointer(each["loc"][1:]), reason=reason_of(each))
+        BodyError(
+            pointer=json_pointer(_sent(each["loc"][1:], found.body)), reason=reason_of(each)
+        )
         for each in errors
     ]
     return InvalidBody(errors=listed)
+
+
+def _sent(path: Sequence[str | int], body: Any) -> list[str | int]:
+    """Return the part of a path that leads through the body itself.
+
+    Pydantic puts the word that chose one of several schemas between a member and its own; the
+    last token may name a member that is missing.
+    """
+    kept: list[str | int] = []
+    for place, token in enumerate(path):
+        named = isinstance(body, dict) and isinstance(token, str)
+        if named and token not in body and place < len(path) - 1:
+            continue
+        kept.append(token)
+        try:
+            body = body[token]
+        except (KeyError, IndexError, TypeError):
+            body = None
+    return kept
 
 
 _BY_STATUS: Mapping[int, type[Problem]] = {

@@ -216,6 +216,20 @@ class NeedsPerson(Problem):
     title, title_zh = "A person has to decide", "需要人工处理"
 
 
+class RecordMerged(Problem):
+    """The record was merged into another one, which stands for both: `merged_into` names it.
+
+    Nothing was written. Read that one, and decide about it.
+    """
+
+    slug, status = "record-merged", HTTPStatus.CONFLICT
+    title, title_zh = "It was merged into another record", "该记录已并入另一条记录"
+
+    def __init__(self, into: str) -> None:
+        super().__init__(merged_into=into)
+        self.into = into
+
+
 class TooManyDependants(Problem):
     """More belongs to what would be moved than one request may move along.
 

@@ -10,6 +10,8 @@ from typing import Any
 from sync.record import Cell, Head, Past
 
 Written = list[Any]
+CONSOLE, CARRIED = 1, 2
+"""What the last number of a written head adds up, if it has one."""
 
 
 class Cells(Mapping[str, Cell]):
@@ -111,5 +113,9 @@ def cell_in(written: Written, devices: list[str]) -> Cell:
 def head_in(written: Written, devices: list[str]) -> Head:
     """Return the head that was written."""
     # By position: this runs for every head of every cell that is looked at.
-    value, rev, device, n, at_ms, *console = written
-    return Head(value, rev, devices[device], n, at_ms, bool(console))
+    value, rev, device, n, at_ms, *flags = written
+    if not flags:
+        return Head(value, rev, devices[device], n, at_ms)
+    return Head(
+        value, rev, devices[device], n, at_ms, bool(flags[0] & CONSOLE), flags[0] >= CARRIED
+    )

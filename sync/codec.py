@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from sync.cells import Cells, cell_in
+from sync.cells import CARRIED, CONSOLE, Cells, cell_in
 from sync.known import Located
 from sync.mutation import Quality
 from sync.record import Cell, Credit, Head, Record, Status
@@ -108,7 +108,8 @@ def _cell_out(cell: Cell, place: Callable[[str], int]) -> list[Any]:
 
 def _head_out(head: Head, place: Callable[[str], int]) -> list[Any]:
     flat = [head.value, head.rev, place(head.device), head.n, head.at_ms]
-    return [*flat, 1] if head.console else flat
+    flags = head.console * CONSOLE + head.carried * CARRIED
+    return [*flat, flags] if flags else flat
 
 
 def _credit_out(credit: Credit | Status, place: Callable[[str], int]) -> list[Any]:

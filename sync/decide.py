@@ -3,9 +3,18 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from sync.alias import (
+    act_on_merged,
+    edit_merged,
+    merge_records,
+    stands_for,
+    survivor_of,
+    with_survivors,
+)
 from sync.check import check
 from sync.claims import claim_task, keep_act
 from sync.decisions import decide_act
+from sync.edits import changed_cells, changed_elements, joined, looks_the_same
 from sync.erasing import erase_with_all_below, keeps
 from sync.facts import (
     bucket_of_new,
@@ -16,13 +25,30 @@ from sync.facts import (
     parent_of,
 )
 from sync.kinds import KINDS, Home, Kind
-from sync.lifecycle import ARCHIVE, ERASE, INCIDENT, RESOLVE, RESTORE, TASK, acts_of, begin
-from sync.merge import ELEMENT, Rule, Stamp, accept, contested_values, shown
+from sync.lifecycle import (
+    ARCHIVE,
+    ERASE,
+    INCIDENT,
+    MERGE,
+    RESOLVE,
+    RESTORE,
+    TASK,
+    acts_of,
+    begin,
+)
+from sync.merge import Rule, accept, contested_values, shown
 from sync.mutation import EMPTY, Mutation
 from sync.outcome import Code, Outcome
 from sync.record import Cell, Record
 from sync.sheet import Deed, Sheet, Verdict, is_over, met_nobody
-from sync.state import KEPT_FACTS, is_archived, is_erased, live_value, rules_of
+from sync.state import (
+    KEPT_FACTS,
+    is_archived,
+    is_erased,
+    live_value,
+    merged_into,
+    rules_of,
+)
 
 _REPORT = "report"
 _REQUIRED: Final = {
@@ -126,6 +152,10 @@ def _speaks_anyway(record: Record, mutation: Mutation) -> bool:
 
 
 def _act(sheet: Sheet, record: Record, deed: Deed, name: str) -> Verdict:
+    if merged_into(record) is not None:
+        return act_on_merged(sheet, record, deed, name)
+    if name == MERGE:
+        return merge_records(sheet, record, deed)
     if name == RESOLVE:
         return _resolve(sheet, record, deed)
     if name == ERASE:
@@ -183,7 +213,7 @@ def _edit(sheet: Sheet, record: Record, deed: Deed) -> Verdict:
     locked = _LOCKED[record.kind, deed.author.console]
     if not locked.isdisjoint(values):
         for name in sorted(locked & values.keys()):
-            if values[name] != live_value(record, name):
+            if stands_for(sheet, values[name]) != live_value(record, name):
                 return _invalid(Code.IMMUTABLE_FIELD, name, record.rev)
         values = {name: each for name, each in values.items() if name not in locked}
     if not deed.may_write(record.bucket):
@@ -191,36 +221,14 @@ def _edit(sheet: Sheet, record: Record, deed: Deed) -> Verdict:
     grid = values.get("grid")
     if grid is not None and sheet.of_kind(grid, "grid") is None:
         return _held(Code.UNKNOWN_PARENT, record.rev, field="grid")
+    if merged_into(record) is not None:
+        return edit_merged(sheet, record, values, deed)
     stamp = deed.stamp(rev=record.rev + 1, base=mutation.base)
-    cells = _cells(record, values, stamp)
-    sets = _elements(record, mutation, stamp)
+    cells = changed_cells(record, values, stamp)
+    sets = changed_elements(record, mutation, stamp)
     if not cells and not sets:
         return Verdict(outcome=Outcome.UNCHANGED, rev=record.rev)
     return _merged(sheet, record, deed, cells=cells, sets=sets)
-
-
-def _cells(record: Record, values: Mapping[str, Any], stamp: Stamp) -> dict[str, Cell]:
-    """The fields that a mutation changes."""
-    rules = rules_of(record.kind)
-    changed: dict[str, Cell] = {}
-    for name, value in values.items():
-        cell = accept(record.fields.get(name), value, stamp, rules[name])
-        if cell is not None:
-            changed[name] = cell
-    return changed
-
-
-def _elements(record: Record, mutation: Mutation, stamp: Stamp) -> dict[str, dict[str, Cell]]:
-    """The elements of set fields that a mutation changes."""
-    changed: dict[str, dict[str, Cell]] = {}
-    for wanted, present in ((mutation.add, True), (mutation.remove, False)):
-        for name, values in wanted.items():
-            known: Mapping[str, Cell] = record.sets.get(name, EMPTY)
-            for each in values:
-                cell = accept(known.get(each), present, stamp, ELEMENT)
-                if cell is not None:
-                    changed.setdefault(name, {})[each] = cell
-    return changed
 
 
 def _merged(
@@ -238,7 +246,7 @@ def _merged(
         record,
         deed,
         cells=cells,
-        sets=_joined(record.sets, sets) if sets else None,
+        sets=joined(record.sets, sets) if sets else None,
         bucket=_bucket_after(record, cells, rules),
     )
     for name in sorted(cells):
@@ -248,21 +256,12 @@ def _merged(
             )
     if base == record.rev:
         return Verdict(outcome=Outcome.APPLIED, rev=after.rev)
-    if _looks_the_same(record, cells, sets, rules):
+    if looks_the_same(record, cells, sets, rules):
         return Verdict(outcome=Outcome.UNCHANGED, rev=after.rev)
     if met_nobody(record, base, deed.author.device):
         return Verdict(outcome=Outcome.APPLIED, rev=after.rev)
     code = Code.ARCHIVED if is_archived(after) else None
     return Verdict(outcome=Outcome.MERGED, code=code, rev=after.rev)
-
-
-def _joined(
-    known: Mapping[str, Mapping[str, Cell]], changed: Mapping[str, Mapping[str, Cell]]
-) -> dict[str, Mapping[str, Cell]]:
-    joined = dict(known)
-    for name, elements in changed.items():
-        joined[name] = {**known.get(name, EMPTY), **elements}
-    return joined
 
 
 def _bucket_after(
@@ -273,30 +272,6 @@ def _bucket_after(
         return None
     grid = shown(cells["grid"], rules["grid"])
     return None if grid is None else grid_bucket(grid)
-
-
-def _looks_the_same(
-    record: Record,
-    cells: Mapping[str, Cell],
-    sets: Mapping[str, Mapping[str, Cell]],
-    rules: Mapping[str, Rule],
-) -> bool:
-    """Say whether people see what they saw before; the new cells hold no conflict."""
-    for name, cell in cells.items():
-        before = record.fields.get(name)
-        if before is None or contested_values(before, rules[name]):
-            return False
-        if shown(before, rules[name]) != shown(cell, rules[name]):
-            return False
-    return all(
-        _same_element(record.sets.get(name, EMPTY).get(key), cell)
-        for name, elements in sets.items()
-        for key, cell in elements.items()
-    )
-
-
-def _same_element(before: Cell | None, after: Cell) -> bool:
-    return before is not None and shown(before, ELEMENT) == shown(after, ELEMENT)
 
 
 def _create(sheet: Sheet, kind: Kind, deed: Deed) -> Verdict:
@@ -311,10 +286,10 @@ def _create(sheet: Sheet, kind: Kind, deed: Deed) -> Verdict:
     bucket, missing = _place_new(sheet, kind, deed)
     if bucket is None:
         return _held(Code.UNKNOWN_PARENT, 0, field=missing)
-    if not kind.create_only and not deed.may_write(bucket):
+    if not kind.create_only and not _may_begin(sheet, kind, deed, bucket=bucket):
         return _held(Code.NOT_IN_SCOPE, 0)
     created = _write_new(sheet, kind, deed, bucket=bucket)
-    incident = given.get("incident")
+    incident = stands_for(sheet, given.get("incident"))
     if incident is not None and live_value(created, "incident") != incident:
         return _recorded(Code.UNKNOWN_PARENT, 1, field="incident")
     return Verdict(outcome=Outcome.APPLIED, rev=1)
@@ -350,12 +325,25 @@ def _place_new(sheet: Sheet, kind: Kind, deed: Deed) -> tuple[str | None, str]:
     field, parent = named
     if parent is None or not deed.knows(parent):
         return None, field
-    return bucket_under(parent, deed), field
+    return bucket_under(survivor_of(sheet, parent), deed), field
+
+
+def _may_begin(sheet: Sheet, kind: Kind, deed: Deed, *, bucket: str) -> bool:
+    """Say whether an author may make a record in a bucket, under the parent that was named.
+
+    A parent that was merged meanwhile counts where its author saw it.
+    """
+    named = parent_of(sheet, kind, deed)
+    parent = None if named is None else named[1]
+    merged = parent is not None and merged_into(parent) is not None
+    return deed.may_write(bucket) or (
+        merged and parent is not None and deed.may_write(parent.bucket)
+    )
 
 
 def _write_new(sheet: Sheet, kind: Kind, deed: Deed, *, bucket: str) -> Record:
     mutation = deed.mutation
-    values = {**mutation.set, **derived_values(kind, deed)}
+    values = {**with_survivors(sheet, kind, mutation.set), **derived_values(kind, deed)}
     if kind.home is Home.GRID:
         values.pop("grid", None)
     if kind.name == _REPORT:
@@ -376,9 +364,9 @@ def _write_new(sheet: Sheet, kind: Kind, deed: Deed, *, bucket: str) -> Record:
 
 def _incident_of(sheet: Sheet, values: Mapping[str, Any], deed: Deed, *, bucket: str) -> str:
     """Return the incident a report belongs to: the known one it names, else a new one."""
-    named = sheet.of_kind(values.get("incident"), INCIDENT)
+    named = sheet.of_kind(deed.mutation.set.get("incident"), INCIDENT)
     if named is not None and deed.knows(named):
-        return named.id
+        return survivor_of(sheet, named).id
     record_id = sheet.unused_id(deed.mutation.record, INCIDENT)
     said = {**values, "summary": values.get("text")}
     status = begin("reported", deed.credit)

@@ -81,7 +81,8 @@ class WireOutcome:
     """What became of one mutation of the request; one that is not listed was `applied`.
 
     `became` is, for one that waited and is sent again, what a person made of it since: an
-    outcome, or `refused`.
+    outcome, or `refused`. `record` is the one it had its effect on, which is not the one it
+    named when that had been merged; `rev` is of the same.
     """
 
     n: int
@@ -107,11 +108,15 @@ class Item:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gone:
-    """A record that left the bucket; `to` is the bucket it moved to."""
+    """A record that left the bucket; `to` is the bucket it moved to.
+
+    `merged_into` is the record that stands for it, when it left because the two are one.
+    """
 
     record: str
     why: str
     to: str | None = None
+    merged_into: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ from sync.outcome import Code, Outcome
 from sync.record import Record
 from sync.release import REFUSE, Ruling, is_ruling, released, ruling_of, without_outdated
 from sync.sheet import Deed, Sheet
+from sync.state import is_erased, merged_into
 
 _NOT_GRANTED = frozenset({Code.NOT_ASSIGNED, Code.UNKNOWN_PARENT})
 _WAITING = frozenset({Outcome.HELD, Outcome.QUARANTINED})
@@ -126,12 +127,23 @@ def _released(waiting: _Waiting, ruling: Entry) -> Entry:
 def _as_counted(
     records: Mapping[str, Record], changed: Mapping[str, Record], entry: Entry
 ) -> Mapping[str, Record]:
-    """Give the record of a redacted mutation the revision that it had after the whole one."""
-    record_id = entry.mutation.record
+    """Give the record of a redacted mutation the revision that it had after the whole one.
+
+    What was said of a record that had been merged by then counted where it was merged into.
+    """
+    record_id = _counted(records, entry.mutation.record)
     record = changed.get(record_id) or records.get(record_id)
     if record is None or record.rev >= entry.rev:
         return changed
     return {**changed, record_id: replace(record, rev=entry.rev)}
+
+
+def _counted(records: Mapping[str, Record], record_id: str) -> str:
+    record = records.get(record_id)
+    if record is None or is_erased(record):
+        return record_id
+    into = merged_into(record)
+    return record_id if into is None else _counted(records, into)
 
 
 def _folded(

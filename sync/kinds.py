@@ -102,6 +102,7 @@ _PLACE = (
 )
 _ARCHIVED = Field(name="archived", type=Flag(), derived=True, phone=False)
 _ERASED = Field(name="erased", type=Flag(), derived=True, phone=False)
+_MERGED_INTO = Field(name="merged_into", type=Ref("record"), derived=True, phone=False)
 _BOTH = (Writer.PHONE, Writer.CONSOLE)
 
 GRID = _kind(
@@ -115,6 +116,7 @@ GRID = _kind(
         Field(name="boundary", type=BOUNDARY, required=True),
         Field(name="area_m2", type=Integer(0), required=True),
         Field(name="valid_from_ms", type=TIME_MS),
+        Field(name="valid_to_ms", type=TIME_MS),
     ),
 )
 CLASS = _kind(
@@ -155,6 +157,7 @@ DWELLING = _kind(
         Field(name="lat_e7", type=LAT_E7, required=True),
         Field(name="grid", type=Ref("grid"), required=True),
         _ARCHIVED,
+        _MERGED_INTO,
     ),
 )
 HOUSEHOLD = _kind(
@@ -182,6 +185,7 @@ HOUSEHOLD = _kind(
             name="last_verified_ms", type=TIME_MS, policy=Policy.MAX, data_class=DataClass.P1
         ),
         _ARCHIVED,
+        _MERGED_INTO,
         _ERASED,
     ),
     sets={"languages": Text(20)},
@@ -204,6 +208,7 @@ RESIDENT = _kind(
             data_class=DataClass.P1,
         ),
         _ARCHIVED,
+        _MERGED_INTO,
         _ERASED,
     ),
     parents=("household",),
@@ -246,6 +251,7 @@ INCIDENT = _kind(
         Field(name="observed_at_ms", type=TIME_MS, derived=True),
         Field(name="rework", type=Integer(0, 1_000), derived=True),
         _ARCHIVED,
+        _MERGED_INTO,
     ),
 )
 TASK = _kind(

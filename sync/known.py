@@ -66,8 +66,9 @@ class DeviceState:
 class Settled:
     """One mutation and what became of it. `field` names what `code` is about, never a value.
 
-    `record` and `kind` are None when a malformed body did not name them readably. `became` is
-    what a ruling made of one that waited: an outcome, or `refused`.
+    `record` and `kind` are None when a malformed body did not name them readably. `ended_at` is
+    the record it had its effect on, and `rev` is of, if the one it named was merged into that.
+    `became` is what a ruling made of one that waited: an outcome, or `refused`.
     """
 
     n: int
@@ -85,6 +86,7 @@ class Settled:
     actor: str | None
     body: bytes
     became: str | None = None
+    ended_at: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

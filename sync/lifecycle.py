@@ -23,6 +23,7 @@ RESOLVE = "resolve"
 ARCHIVE = "archive"
 RESTORE = "restore"
 ERASE = "erase"
+MERGE = "merge_into"
 REASONS = ("person_asked", "no_longer_needed", "entered_wrongly", "law")
 """Why something is erased: words of a list, so that the reason itself names nobody."""
 
@@ -50,6 +51,7 @@ RANKS: Final[Mapping[str, Mapping[str, int]]] = MappingProxyType(
                 "closed": 70,
                 "rejected": 90,
                 "voided": 92,
+                "merged": 94,
             }
         ),
     }
@@ -57,7 +59,7 @@ RANKS: Final[Mapping[str, Mapping[str, int]]] = MappingProxyType(
 TERMINAL: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
     {
         TASK: frozenset({"confirmed", "withdrawn"}),
-        INCIDENT: frozenset({"closed", "rejected", "voided"}),
+        INCIDENT: frozenset({"closed", "rejected", "voided", "merged"}),
     }
 )
 OPEN_TASK: Final = frozenset({"assigned", "accepted", "in_progress", "not_executable"})
@@ -182,6 +184,8 @@ _SHELVING = Act(args=_TEXT, required=frozenset({"text"}))
 _ERASING = Act(
     args={"reason": Choice(REASONS), "grid": Ref("grid")}, required=frozenset({"reason"})
 )
+_MERGING = Act(args={"into": Ref("record"), **_TEXT}, required=frozenset({"into", "text"}))
+_OF_MERGED: Mapping[str, Act] = {MERGE: _MERGING}
 _OF_ERASED: Mapping[str, Act] = {ERASE: _ERASING}
 _OF_ALL: Mapping[str, Act] = {RESOLVE: _RESOLVE}
 _OF_ARCHIVED: Mapping[str, Act] = {ARCHIVE: _SHELVING, RESTORE: _SHELVING}
@@ -191,6 +195,7 @@ _ACTS: Mapping[str, Mapping[str, Act]] = {
         **_LIFE.get(kind.name, EMPTY),
         **_OF_ALL,
         **(_OF_ARCHIVED if "archived" in kind.fields else EMPTY),
+        **(_OF_MERGED if "merged_into" in kind.fields else EMPTY),
         **(_OF_ERASED if "erased" in kind.fields else EMPTY),
     }
     for kind in KINDS.values()

@@ -7,6 +7,8 @@ interleaving of the same device histories ends in the same heads, winner and con
 
 An author who sets what was shown to that author anyway asks for nothing. What was shown is the
 device's own last value if it wrote one after `base`, else the winner at `base` (`Cell.past`).
+What a device said of another record, merged into this one since (`Head.carried`), is no value
+of its own here: it knows of it from the revision on at which it was carried over.
 A dropped head of another device that was not shown to the author is `kept`, until its own
 device writes again, an author to whom it was shown replaces it, or a person resolves.
 """
@@ -119,7 +121,7 @@ def accept(cell: Cell | None, value: Any, stamp: Stamp, rule: Rule) -> Cell | No
     if len(cell.heads) == 1 and not cell.kept and _knew(stamp, only):
         if value == only.value:
             return None
-        past = _remember(cell.past, only, stamp.rev)
+        past = remembered(cell.past, only, stamp.rev)
         aside = tuple(each for each in cell.aside if each.device != stamp.device)
         return Cell(heads=(head_of(value, stamp),), past=past, aside=aside)
     return _accept_beside(cell, value, stamp, rule)
@@ -138,7 +140,7 @@ def _accept_beside(cell: Cell, value: Any, stamp: Stamp, rule: Rule) -> Cell | N
     kept = _kept(cell, at_base, stamp) if rule.contested else ()
     past = cell.past
     if winner(heads, rule) is not old:
-        past = _remember(past, old, stamp.rev)
+        past = remembered(past, old, stamp.rev)
     aside = _aside(cell, stamp, {*_names(heads), *_names(kept), *_names(p.head for p in past)})
     return Cell(heads=heads, kept=kept, past=past, aside=aside)
 
@@ -152,16 +154,19 @@ def _aside(cell: Cell, stamp: Stamp, found: set[tuple[str, int]]) -> tuple[Head,
     lost = {
         each.device: each
         for each in chain(cell.aside, cell.kept, cell.heads)
-        if each.device != stamp.device and (each.device, each.n) not in found
+        if each.device != stamp.device
+        and not each.carried
+        and (each.device, each.n) not in found
     }
     return tuple(lost.values())[-PAST_MAX:]
 
 
 def _knew(stamp: Stamp, head: Head) -> bool:
-    return head.rev <= stamp.base or head.device == stamp.device
+    return head.rev <= stamp.base or (head.device == stamp.device and not head.carried)
 
 
-def _remember(past: tuple[Past, ...], head: Head, until_rev: int) -> tuple[Past, ...]:
+def remembered(past: tuple[Past, ...], head: Head, until_rev: int) -> tuple[Past, ...]:
+    """Return `past` with one more head that was shown until the revision before `until_rev`."""
     return (*past[max(0, len(past) - PAST_MAX + 1) :], Past(until_rev=until_rev, head=head))
 
 
@@ -186,7 +191,7 @@ def _seen_by(cell: Cell, at_base: Any, stamp: Stamp) -> Any:
     own: Head | None = None
     for head in chain(cell.heads, cell.kept, cell.aside, (each.head for each in cell.past)):
         newer = head.device == stamp.device and head.rev > stamp.base
-        if newer and (own is None or own.n < head.n):
+        if newer and not head.carried and (own is None or own.n < head.n):
             own = head
     return at_base if own is None else own.value
 
@@ -205,6 +210,6 @@ def _kept(cell: Cell, at_base: Any, stamp: Stamp) -> tuple[Head, ...]:
 
 
 def _looked_at(head: Head, at_base: Any, stamp: Stamp) -> bool:
-    if head.device == stamp.device:
+    if head.device == stamp.device and not head.carried:
         return True
     return head.rev <= stamp.base and (stamp.decisive or head.value == at_base)

@@ -60,8 +60,9 @@ class Code(StrEnum):
     WRONG_STATE = "wrong-state"
     OWN_WORK = "own-work"
     ERASED = "erased"
-    # merged: into a record that nobody shows any more
+    # merged: into a record that nobody shows any more, or into the one that now stands for it
     ARCHIVED = "archived"
+    RECORD_MERGED = "record-merged"
     # conflict
     VALUES_DIFFER = "values-differ"
     # quarantined: identity doubtful, body kept

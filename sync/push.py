@@ -261,6 +261,7 @@ class _Planning:
                 code=culprit.code,
                 field=culprit.field,
                 rev=culprit.rev,
+                ended_at=culprit.ended_at,
             )
         return Verdict(outcome=Outcome.HELD, code=failed.code, rev=0)
 
@@ -336,6 +337,7 @@ class _Planning:
             base=base,
             actor=actor,
             body=item.body,
+            ended_at=verdict.ended_at,
         )
 
 

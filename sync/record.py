@@ -18,6 +18,7 @@ class Head(NamedTuple):
     """One value nobody has replaced knowingly.
 
     `rev` is the record revision at which it arrived, `at_ms` the corrected time of the act.
+    `carried` says that it was said of another record, which was merged into this one.
     """
 
     value: Any
@@ -26,6 +27,7 @@ class Head(NamedTuple):
     n: int
     at_ms: int
     console: bool = False
+    carried: bool = False
 
 
 class Past(NamedTuple):

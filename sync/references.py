@@ -10,7 +10,7 @@ from sync.lifecycle import INCIDENT, acts_of
 from sync.mutation import Mutation
 from sync.record import Record
 from sync.sheet import possible_ids
-from sync.state import live_value
+from sync.state import live_value, merged_into
 
 _NO_RECORD = frozenset({"area", "user"})
 _REFS = {
@@ -21,6 +21,8 @@ _REFS = {
     )
     for kind in KINDS.values()
 }
+
+_MERGED = frozenset(kind.name for kind in KINDS.values() if "merged_into" in kind.fields)
 
 
 def references(
@@ -45,10 +47,14 @@ def references(
 
 def _needed(mutation: Mutation, records: Mapping[str, Record]) -> Iterator[Any]:
     yield mutation.record
+    yield from _standing_for(mutation.record, records)
     for name in _REFS.get(mutation.kind, ()):
         yield mutation.set.get(name)
+        yield from _standing_for(mutation.set.get(name), records)
     if mutation.act is None:
         return
+    yield mutation.args.get("into")
+    yield from _standing_for(mutation.args.get("into"), records)
     yield mutation.args.get("task")
     yield mutation.args.get("grid")
     record = records.get(mutation.record)
@@ -59,6 +65,17 @@ def _needed(mutation: Mutation, records: Mapping[str, Record]) -> Iterator[Any]:
     credit = None if act is None else record.status.reached.get(act.claims or "")
     if credit is not None:
         yield derived_id(credit.device, credit.n, "claim")
+
+
+def _standing_for(record_id: Any, records: Mapping[str, Record]) -> Iterator[str]:
+    """The record that one was merged into, and so on; only of what is known already."""
+    record = records.get(record_id) if isinstance(record_id, str) else None
+    while record is not None and record.kind in _MERGED:
+        into = merged_into(record)
+        if into is None:
+            return
+        yield into
+        record = records.get(into)
 
 
 def _made(mutation: Mutation, taken: Container[str], device: str) -> Iterator[str]:

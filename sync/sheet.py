@@ -103,12 +103,17 @@ class Deed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What one mutation became, and the revision its record has now (0 = there is none)."""
+    """What one mutation became, and the revision its record has now (0 = there is none).
+
+    `ended_at` is the record it had its effect on if that is not the one it named, and `rev` is
+    of that one then.
+    """
 
     outcome: Outcome
     rev: int
     code: Code | None = None
     field: str | None = None
+    ended_at: str | None = None
 
 
 class Sheet:

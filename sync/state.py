@@ -116,6 +116,16 @@ def is_archived(record: Record) -> bool:
     return "archived" in record.fields and live_value(record, "archived") is True
 
 
+def merged_into(record: Record) -> str | None:
+    """Return the id of the record that stands for a merged one, None for any other record."""
+    return live_value(record, "merged_into") if "merged_into" in record.fields else None
+
+
+def is_away(record: Record) -> bool:
+    """Say whether no phone holds a record, though it is not erased: archived, or merged."""
+    return is_archived(record) or merged_into(record) is not None
+
+
 def is_erased(record: Record) -> bool:
     """Say whether what a record said of people was erased for good."""
     return "erased" in record.fields
@@ -136,7 +146,12 @@ def live_value(record: Record, field: str) -> Any:
 
 
 def open_conflicts(record: Record) -> tuple[FieldConflict, ...]:
-    """Return the open conflicts of a record in the order of their field names."""
+    """Return the open conflicts of a record in the order of their field names.
+
+    A merged record has none: its values stand, and are contested, where it was merged into.
+    """
+    if merged_into(record) is not None:
+        return ()
     rules = _RULES[record.kind]
     fields = record.fields
     fuller = fields.fuller() if type(fields) is Cells else fields

@@ -296,7 +296,12 @@ def _item_object(item: Item) -> dict[str, Any]:
 
 
 def _gone_object(gone: Gone) -> dict[str, Any]:
-    written = {"record": gone.record, "why": gone.why, "to": gone.to}
+    written = {
+        "record": gone.record,
+        "why": gone.why,
+        "to": gone.to,
+        "merged_into": gone.merged_into,
+    }
     return {name: value for name, value in written.items() if value is not None}
 
 
@@ -371,4 +376,5 @@ def _read_gone(members: Members) -> Gone:
         record=members.text("record", max_chars=40),
         why=members.text("why", max_chars=40),
         to=members.maybe_text("to", max_chars=BUCKET_ID_CHARS_MAX),
+        merged_into=members.maybe_text("merged_into", max_chars=40),
     )

@@ -5,7 +5,7 @@ from typing import Any
 
 from sync.known import Located
 from tools.vectors_cast import DWELLING, FRESH, HOUSEHOLD, NOWHERE, POSITION, REPORT, TASK, Cast
-from tools.vectors_records import erased, put_away
+from tools.vectors_records import erased, merged, put_away
 from tools.vectors_town import START_MS, Party, made_id
 
 
@@ -265,6 +265,7 @@ STORIES: tuple[Callable[[Cast], None], ...] = (
     identity,
     groups,
     put_away,
+    merged,
     erased,
 )
 
@@ -274,6 +275,7 @@ def outcome_vectors() -> dict[str, Any]:
     return {
         "about": "`answers` has one entry for each mutation; on the wire plain `applied` ones "
         "are left out, and so are `at_ms` and `quality`, which only the server stores. "
+        "`record` is there where the effect was on another record than the one named. "
         "`written` are the records after the call. `located` is what the server's map says.",
         "stories": [_told(each) for each in STORIES],
     }

@@ -179,6 +179,7 @@ def _place(located: Located) -> dict[str, Any]:
 def _answer(settled: Settled) -> dict[str, Any]:
     answer = {
         "n": settled.n,
+        "record": settled.ended_at,
         "outcome": settled.outcome.value,
         "code": None if settled.code is None else settled.code.value,
         "detail": settled.field,

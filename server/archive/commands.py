@@ -6,7 +6,8 @@ from server.archive import queries
 from server.archive.schemas import ShelvedBody
 from server.areas.queries import scope_of
 from server.consolewrites import Asking, write_draft
-from server.problems import NotFound
+from server.problems import NotFound, RecordMerged
+from server.replication.alias_queries import alias_of
 from server.replication.submit import Draft
 from sync.codec import decode_record
 from sync.lifecycle import ARCHIVE, RESTORE, acts_of
@@ -20,6 +21,7 @@ def shelve(
 
     Raises:
         NotFound: if it is not in scope, or of a kind that is not put away.
+        RecordMerged: if another record stands for it.
         TransitionRefused: if it is still being worked on.
         PreconditionFailed: if the record changed since.
     """
@@ -27,6 +29,9 @@ def shelve(
     found = queries.record_in(db, scope, record_id)
     if found is None or ARCHIVE not in acts_of(found.kind):
         raise NotFound
+    into = alias_of(db, record_id)
+    if into is not None:
+        raise RecordMerged(into)
     draft = Draft(
         record=record_id,
         kind=found.kind,

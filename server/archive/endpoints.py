@@ -17,6 +17,7 @@ from server.problems import (
     NotFound,
     PreconditionFailed,
     PreconditionRequired,
+    RecordMerged,
     TransitionRefused,
     problems,
 )
@@ -27,6 +28,7 @@ Dispatcher = Annotated[Principal, Depends(require(Role.DISPATCHER))]
 _SHELVING = problems(
     Forbidden,
     NotFound,
+    RecordMerged,
     TransitionRefused,
     PreconditionFailed,
     InvalidBody,

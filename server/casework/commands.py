@@ -114,13 +114,13 @@ def create_report(
         same = (stored[0].class_code, stored[0].text) == (body.class_, body.text)
         if not same:
             raise AlreadyExists
-        return report_body(stored[0]), False
+        return report_body(db, stored[0]), False
     create_record(db, asking, draft)
     try:
         made = the_report(db, scope, draft.record)
     except NotFound:
         raise _refused("/position", "lies outside your area") from None
-    return report_body(made), True
+    return report_body(db, made), True
 
 
 def change_incident(

@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
+from sqlalchemy import Connection
 
 from server.areas.queries import narrowed, scope_of
 from server.casework import commands, queries
@@ -11,6 +12,7 @@ from server.casework.reading import (
     class_body,
     incident_body,
     incident_with_history,
+    report_bodies,
     report_body,
     task_body,
     the_report,
@@ -44,9 +46,11 @@ from server.problems import (
     NotFound,
     PreconditionFailed,
     PreconditionRequired,
+    RecordMerged,
     problems,
 )
 from server.recordids import PathId
+from server.replication.standing import MOVED, moved_to
 
 router = APIRouter(prefix="/v1", tags=["casework"])
 _LISTING = problems(InvalidParameter, Forbidden)
@@ -92,17 +96,19 @@ async def list_reports(
         "class_code": parameters.class_,
         "archived": parameters.archived,
     }
-    rows = await store.read(
-        lambda db: queries.reports_in(
+
+    def work(db: Connection) -> Page[ReportBody]:
+        rows = queries.reports_in(
             db,
             narrowed(db, scope_of(db, principal, now), parameters.area),
             equal={name: value for name, value in named.items() if value is not None},
             after=key,
             limit=parameters.limit + 1,
         )
-    )
-    page, following = paged(rows, parameters.limit, lambda row: (row.created_ms, row.id))
-    return Page(items=[report_body(row) for row in page], next=following)
+        page, following = paged(rows, parameters.limit, lambda row: (row.created_ms, row.id))
+        return Page(items=report_bodies(db, page), next=following)
+
+    return await store.read(work)
 
 
 @router.get("/reports/{report_id}", responses=_READING)
@@ -110,8 +116,9 @@ async def read_report(
     *, report_id: PathId, principal: CaseworkPrincipal, store: StoreDep, now: Now
 ) -> ReportBody:
     """Return one report."""
-    row = await store.read(lambda db: the_report(db, scope_of(db, principal, now), report_id))
-    return report_body(row)
+    return await store.read(
+        lambda db: report_body(db, the_report(db, scope_of(db, principal, now), report_id))
+    )
 
 
 @router.post(
@@ -167,14 +174,21 @@ async def list_incidents(
     return Page(items=[incident_body(row) for row in page], next=following)
 
 
-@router.get("/incidents/{incident_id}", response_model=IncidentWithHistory, responses=_READING)
+@router.get(
+    "/incidents/{incident_id}",
+    response_model=IncidentWithHistory,
+    responses={**_READING, **MOVED},
+)
 async def read_incident(
     *, incident_id: PathId, principal: CaseworkPrincipal, store: StoreDep, now: Now
 ) -> Response:
     """Return one incident with its reports, tasks and everything that happened to it."""
-    found = await store.read(
-        lambda db: incident_with_history(db, scope_of(db, principal, now), incident_id)
-    )
+    try:
+        found = await store.read(
+            lambda db: incident_with_history(db, scope_of(db, principal, now), incident_id)
+        )
+    except RecordMerged as merged:
+        return moved_to(f"/v1/incidents/{merged.into}")
     return tagged(found, found.rev)
 
 
@@ -182,7 +196,13 @@ async def read_incident(
     "/incidents/{incident_id}",
     response_model=IncidentWithHistory,
     responses=problems(
-        Forbidden, NotFound, NeedsPerson, PreconditionFailed, InvalidBody, PreconditionRequired
+        Forbidden,
+        NotFound,
+        NeedsPerson,
+        RecordMerged,
+        PreconditionFailed,
+        InvalidBody,
+        PreconditionRequired,
     ),
 )
 async def change_incident(

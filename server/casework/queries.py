@@ -23,7 +23,7 @@ from server.layers.interval import Interval
 from sync.fields import is_id
 
 HISTORY_MAX = 500
-CLOSED = ("closed", "rejected", "voided")
+CLOSED = ("closed", "rejected", "voided", "merged")
 WORKER = "worker"
 CaseRow = Row[*tuple[Any, ...]]
 _report = Report.__table__.c

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from geo.history import Version
 from server.areas.scope import Scope
 from server.casework import queries
 from server.casework.queries import CaseRow
@@ -20,6 +21,8 @@ from server.casework.schemas import (
 )
 from server.households.queries import contested_fields
 from server.problems import NotFound
+from server.replication.locating import remembered
+from server.replication.standing import refuse_merged
 from sync.outcome import Outcome
 
 _CM_PER_M = 100
@@ -50,8 +53,30 @@ def class_body(row: CaseRow) -> ClassBody:
     )
 
 
-def report_body(row: CaseRow) -> ReportBody:
+def report_bodies(db: Connection, rows: Sequence[CaseRow]) -> list[ReportBody]:
+    """Reports in order, each with the version of the grid that held it when it was observed.
+
+    That is looked up among all versions there ever were, which are only added to: the answer
+    stays the same whatever is redrawn later, and wherever the report's incident moves.
+    """
+    placed = [row for row in rows if row.geom is not None]
+    then: dict[str, Version | None] = {}
+    if placed:
+        versions = remembered(db).at(
+            [row.geom.x for row in placed],
+            [row.geom.y for row in placed],
+            [row.observed_at_ms or row.created_ms for row in placed],
+        )
+        then = {row.id: each for row, each in zip(placed, versions, strict=True)}
+    return [_report_body(row, then.get(row.id)) for row in rows]
+
+
+def report_body(db: Connection, row: CaseRow) -> ReportBody:
     """One report."""
+    return report_bodies(db, [row])[0]
+
+
+def _report_body(row: CaseRow, then: Version | None) -> ReportBody:
     return ReportBody(
         id=row.id,
         rev=row.rev,
@@ -60,6 +85,8 @@ def report_body(row: CaseRow) -> ReportBody:
         channel=row.channel,
         incident=row.incident_id,
         grid=row.grid_id,
+        observed_grid=None if then is None else then.grid,
+        observed_grid_from_ms=None if then is None else then.from_ms,
         accuracy_m=None if row.accuracy_cm is None else row.accuracy_cm / _CM_PER_M,
         datum=row.datum,
         certain=row.certain,
@@ -136,8 +163,10 @@ def the_report(db: Connection, scope: Scope, report_id: str) -> CaseRow:
 
 
 def the_incident(db: Connection, scope: Scope, incident_id: str) -> CaseRow:
-    """One incident in scope; raises NotFound."""
-    return _only(queries.incidents_in(db, scope, equal={"id": incident_id}, limit=1))
+    """One incident in scope; raises NotFound, or RecordMerged if another stands for it."""
+    row = _only(queries.incidents_in(db, scope, equal={"id": incident_id}, limit=1))
+    refuse_merged(db, row)
+    return row
 
 
 def the_task(db: Connection, scope: Scope, task_id: str) -> CaseRow:
@@ -165,7 +194,7 @@ def incident_with_history(
     ]
     return IncidentWithHistory(
         **_incident_fields(row),
-        reports=[report_body(each) for each in reports],
+        reports=report_bodies(db, reports),
         tasks=[task_body(each) for each in tasks],
         timeline=sorted(timeline, key=lambda each: each.at_ms),
         open_conflicts=contested_fields(db, scope, incident_id),

@@ -34,6 +34,7 @@ IncidentState = Literal[
     "closed",
     "rejected",
     "voided",
+    "merged",
 ]
 TaskState = Literal[
     "assigned", "accepted", "in_progress", "not_executable", "done", "confirmed", "withdrawn"
@@ -61,7 +62,8 @@ class IncidentParameters(PageParameters):
     grid: IdText | None = None
     state: IncidentState | None = None
     open: bool | None = Field(
-        None, description="False: only closed, rejected and voided ones; true: the others."
+        None,
+        description="False: only closed, rejected, voided and merged ones; true: the others.",
     )
     class_: ClassCode | None = Field(None, alias="class")
     datetime: str | None = Field(
@@ -222,7 +224,13 @@ class ReportBody(BaseModel):
     text: str | None
     channel: str | None
     incident: str | None
-    grid: str | None
+    grid: str | None = Field(description="Where it is looked after now.")
+    observed_grid: str | None = Field(
+        description="The grid that held its place when it was observed; it never changes."
+    )
+    observed_grid_from_ms: int | None = Field(
+        description="When the version of that grid began; see the versions of the grid."
+    )
     lon: float | None
     lat: float | None
     accuracy_m: float | None

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from server.erasure import queries
 from server.erasure.forgetting import forget
+from server.replication.alias_queries import alias_of
 from server.replication.consoles import Console
 from server.replication.dependants import ids_below
 from server.replication.queries import erased_among
@@ -68,7 +69,8 @@ def erase_again(
         unknown_fact = record not in standing and each.kind in KEPT_FACTS
         if unknown_fact or erased_among(db, [record]):
             continue
-        ids = ids_below(db, [record]) | {record}
+        standing_for = alias_of(db, record) or record
+        ids = ids_below(db, [standing_for]) | {standing_for}
         args = {"reason": each.reason, "grid": each.grid or None}
         draft = Draft(
             record=record,

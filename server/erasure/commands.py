@@ -9,7 +9,8 @@ from server.consolewrites import Asking, write_draft
 from server.erasure import queries
 from server.erasure.forgetting import forget, would_forget
 from server.erasure.schemas import ErasureBody, ErasureRequest
-from server.problems import NotFound, PreconditionFailed
+from server.problems import NotFound, PreconditionFailed, RecordMerged
+from server.replication.alias_queries import alias_of
 from server.replication.dependants import ids_below
 from server.replication.submit import Draft
 from sync.lifecycle import ERASE, acts_of
@@ -22,6 +23,7 @@ def erase(
 
     Raises:
         NotFound: if it is not in scope, or of a kind that says nothing of people.
+        RecordMerged: if another record stands for it: erasing that erases both.
         PreconditionFailed: if the record changed since.
         TooManyDependants: if too much belongs to it.
     """
@@ -29,6 +31,9 @@ def erase(
     found = queries.record_in(db, scope, record_id)
     if found is None or ERASE not in acts_of(found.kind):
         raise NotFound
+    into = alias_of(db, record_id)
+    if into is not None:
+        raise RecordMerged(into)
     if found.rev != rev:
         raise PreconditionFailed(current_rev=found.rev)
     ids = ids_below(db, [record_id]) | {record_id}

@@ -18,6 +18,7 @@ from server.problems import (
     NotFound,
     PreconditionFailed,
     PreconditionRequired,
+    RecordMerged,
     TooManyDependants,
     problems,
 )
@@ -39,6 +40,7 @@ async def the_asking(principal: Dispatcher, now: Now) -> Asking:
     responses=problems(
         Forbidden,
         NotFound,
+        RecordMerged,
         TooManyDependants,
         PreconditionFailed,
         InvalidBody,

@@ -10,9 +10,10 @@ from server.areas.queries import narrowed, scope_of
 from server.deps import JsonBody, Now, StoreDep
 from server.grids.importing import check_degrees, import_grids_for
 from server.grids.queries import grid_in, grids_in
-from server.grids.reading import grid_features, located_in
+from server.grids.reading import grid_features, history_of, located_in
 from server.grids.reassigning import reassign
 from server.grids.schemas import (
+    GridHistoryBody,
     GridParameters,
     ImportParameters,
     LocatedBody,
@@ -26,6 +27,7 @@ from server.identity.access import CurrentPrincipal, require
 from server.identity.principal import Principal, Role
 from server.layers.bounds import parse_bbox
 from server.layers.features import MEDIA_TYPE, collection_text
+from server.layers.moment import AsOf, moment
 from server.paging import decode_cursor, paged
 from server.preconditions import etag_of
 from server.problems import (
@@ -69,14 +71,17 @@ async def list_grids(
 ) -> Response:
     """Return the grids you may see as a FeatureCollection, communities together.
 
-    `next` and the link `next` lead to the following page.
+    Those in force now, or with `as_of` those that were in force then, as they were. `next` and
+    the link `next` lead to the following page.
     """
     bounds = None if parameters.bbox is None else parse_bbox(parameters.bbox)
     key = decode_cursor(parameters.cursor, int)
+    as_of_ms = moment(parameters.as_of)
     rows = await store.read(
         lambda db: grids_in(
             db,
             narrowed(db, scope_of(db, principal, now), parameters.area),
+            as_of_ms=as_of_ms,
             bounds=bounds,
             after_no=None if key is None else key[0],
             limit=parameters.limit + 1,
@@ -94,17 +99,39 @@ async def list_grids(
 @router.get(
     "/grids/{grid_id}",
     response_class=Response,
-    responses=problems(NotFound) | {200: _GEOJSON},
+    responses=problems(InvalidParameter, NotFound) | {200: _GEOJSON},
 )
 async def read_grid(
-    *, grid_id: PathId, principal: CurrentPrincipal, store: StoreDep, now: Now
+    *,
+    grid_id: PathId,
+    as_of: Annotated[AsOf, Query()] = None,
+    principal: CurrentPrincipal,
+    store: StoreDep,
+    now: Now,
 ) -> Response:
-    """Return one grid as a Feature. Outside your area it is not found."""
-    row = await store.read(lambda db: grid_in(db, scope_of(db, principal, now), grid_id))
+    """Return one grid as a Feature. Outside your area it is not found.
+
+    A retired grid is shown as it last was, with `valid_to`; with `as_of` as it was then.
+    """
+    as_of_ms = moment(as_of)
+    row = await store.read(
+        lambda db: grid_in(db, scope_of(db, principal, now), grid_id, as_of_ms=as_of_ms)
+    )
     if row is None:
         raise NotFound
     headers = {"etag": etag_of(row.rev)}
     return Response(grid_features([row])[0], headers=headers, media_type=MEDIA_TYPE)
+
+
+@router.get("/grids/{grid_id}/versions", responses=problems(NotFound))
+async def read_versions(
+    *, grid_id: PathId, principal: CurrentPrincipal, store: StoreDep, now: Now
+) -> GridHistoryBody:
+    """Return every version of a grid, and where ground came from and went to.
+
+    At most 500 of each, the newest first.
+    """
+    return await store.read(lambda db: history_of(db, scope_of(db, principal, now), grid_id))
 
 
 @router.post(
@@ -125,17 +152,25 @@ async def reassign_grid(
     return await reassign(store, principal, grid_id, dry_run=dry_run)
 
 
-@router.post("/grids:locate", responses=problems(InvalidBody))
+@router.post("/grids:locate", responses=problems(InvalidBody, InvalidParameter))
 async def locate(
-    *, body: LocateRequest, principal: CurrentPrincipal, store: StoreDep, now: Now
+    *,
+    body: LocateRequest,
+    as_of: Annotated[AsOf, Query()] = None,
+    principal: CurrentPrincipal,
+    store: StoreDep,
+    now: Now,
 ) -> LocatedBody | LocatedList:
     """Name the grids a measured position may lie in, or each of up to 1,000 positions.
 
     The position is a circle of `accuracy_m` metres in the datum you name. On a shared edge the
-    grid with the lowest code comes first.
+    grid with the lowest code comes first. With `as_of` among the grids as they were then.
     """
+    as_of_ms = moment(as_of)
     located = await store.read(
-        lambda db: located_in(db, scope_of(db, principal, now), body.places())
+        lambda db: located_in(
+            db, scope_of(db, principal, now), body.places(), as_of_ms=as_of_ms
+        )
     )
     return located[0] if body.points is None else LocatedList(points=located)
 

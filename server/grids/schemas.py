@@ -1,12 +1,13 @@
 """Wire models of grids."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from server.areas.schemas import AREA_CHARS_MAX
 from server.fieldrules import Body
 from server.layers.bounds import BBOX_CHARS_MAX
+from server.layers.moment import AsOf
 from server.layers.systems import CRS_CHARS_MAX
 from server.paging import PageParameters
 
@@ -40,6 +41,7 @@ class GridParameters(PageParameters):
     area: str | None = Field(
         None, max_length=AREA_CHARS_MAX, description="Code or id of an area; all below it."
     )
+    as_of: AsOf = None
 
 
 class ImportParameters(BaseModel):
@@ -126,6 +128,40 @@ class ValidationBody(BaseModel):
     vertices: int
     bbox: list[float] | None
     notes: list[str] = Field(description="What a reader normalises: rings, further ordinates.")
+
+
+class VersionBody(BaseModel):
+    """A grid as it stood from `valid_from` until before `valid_to` (null: it still does)."""
+
+    code: str
+    name: str
+    community: str
+    area_m2: int
+    valid_from: str
+    valid_to: str | None
+    change: str | None = Field(description="The boundary change it came from, if it did.")
+    geometry: dict[str, Any] = Field(description="GeoJSON, WGS 84, longitude first.")
+
+
+class LineageBody(BaseModel):
+    """How much of one grid went to another when a boundary change was published."""
+
+    change: str
+    parent: str
+    child: str
+    at: str
+    area_m2: int
+    share_of_parent: float = Field(description="0 to 1, of the parent's area.")
+    share_of_child: float = Field(description="0 to 1, of the child's area.")
+    households: int
+
+
+class GridHistoryBody(BaseModel):
+    """Every version of a grid, the newest first, and where ground came from and went to."""
+
+    id: str
+    versions: list[VersionBody]
+    lineage: list[LineageBody]
 
 
 class Reassigned(BaseModel):

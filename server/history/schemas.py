@@ -18,10 +18,14 @@ class HistoryItem(BaseModel):
     device_name: str
     console: bool
     n: int
+    record: str = Field(description="the record it named: this one, or one merged into it")
     act: str | None
     fields: list[str] = Field(description="names of the fields it was about, never values")
     base: int = Field(description="the revision its author was looking at")
-    rev: int = Field(description="the record's revision afterwards")
+    rev: int = Field(description="the revision afterwards of the record it had its effect on")
+    ended_at: str | None = Field(
+        description="the record it had its effect on, if another than the one it named"
+    )
     outcome: str
     code: str | None
     field: str | None = Field(description="the field that the code is about")

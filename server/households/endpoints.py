@@ -42,15 +42,23 @@ from server.problems import (
     NotFound,
     PreconditionFailed,
     PreconditionRequired,
+    RecordMerged,
     problems,
 )
 from server.recordids import PathId
+from server.replication.standing import MOVED, moved_to
 
 router = APIRouter(prefix="/v1", tags=["households"])
 _CHANGING = problems(
-    Forbidden, NotFound, NeedsPerson, PreconditionFailed, InvalidBody, PreconditionRequired
+    Forbidden,
+    NotFound,
+    NeedsPerson,
+    RecordMerged,
+    PreconditionFailed,
+    InvalidBody,
+    PreconditionRequired,
 )
-_CREATING = problems(Forbidden, NotFound, AlreadyExists, InvalidBody)
+_CREATING = problems(Forbidden, NotFound, AlreadyExists, RecordMerged, InvalidBody)
 
 
 @router.get("/dwellings", responses=problems(InvalidParameter, Forbidden))
@@ -128,15 +136,18 @@ async def create_household(
 @router.get(
     "/households/{household_id}",
     response_model=HouseholdWithResidents,
-    responses=problems(Forbidden, NotFound),
+    responses={**problems(Forbidden, NotFound), **MOVED},
 )
 async def read_household(
     *, household_id: PathId, principal: RegistryPrincipal, store: StoreDep, now: Now
 ) -> Response:
     """Return a household with its residents; the `ETag` covers the household itself."""
-    found = await store.read(
-        lambda db: whole_household(db, scope_of(db, principal, now), household_id)
-    )
+    try:
+        found = await store.read(
+            lambda db: whole_household(db, scope_of(db, principal, now), household_id)
+        )
+    except RecordMerged as merged:
+        return moved_to(f"/v1/households/{merged.into}")
     return tagged(found, found.rev)
 
 
@@ -196,15 +207,18 @@ async def create_resident(
 @router.get(
     "/residents/{resident_id}",
     response_model=ResidentBody,
-    responses=problems(Forbidden, NotFound),
+    responses={**problems(Forbidden, NotFound), **MOVED},
 )
 async def read_resident(
     *, resident_id: PathId, principal: RegistryPrincipal, store: StoreDep, now: Now
 ) -> Response:
     """Return one resident."""
-    row = await store.read(
-        lambda db: the_resident(db, scope_of(db, principal, now), resident_id)
-    )
+    try:
+        row = await store.read(
+            lambda db: the_resident(db, scope_of(db, principal, now), resident_id)
+        )
+    except RecordMerged as merged:
+        return moved_to(f"/v1/residents/{merged.into}")
     return tagged(resident_body(row), row.rev)
 
 

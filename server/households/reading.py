@@ -18,6 +18,7 @@ from server.households.schemas import (
     VisitBody,
 )
 from server.problems import NotFound
+from server.replication.standing import refuse_merged
 
 
 def dwelling_place(row: RegistryRow) -> DwellingPlace:
@@ -90,10 +91,12 @@ def the_household(db: Connection, scope: Scope, household_id: str) -> RegistryRo
 
     Raises:
         NotFound: if there is none.
+        RecordMerged: if another household stands for it.
     """
     rows = queries.households_in(db, scope, equal={"id": household_id}, after_id=None, limit=1)
     if not rows:
         raise NotFound
+    refuse_merged(db, rows[0])
     return rows[0]
 
 
@@ -102,10 +105,12 @@ def the_resident(db: Connection, scope: Scope, resident_id: str) -> RegistryRow:
 
     Raises:
         NotFound: if there is none.
+        RecordMerged: if another resident stands for this one.
     """
     rows = queries.residents_in(db, scope, equal={"id": resident_id}, limit=1)
     if not rows:
         raise NotFound
+    refuse_merged(db, rows[0])
     return rows[0]
 
 

@@ -86,8 +86,12 @@ def states_of(
 
 
 def grids_with(db: Connection, codes: Sequence[str]) -> dict[str, str]:
-    """Grid code to id."""
-    return _ids_by_code(db, Grid, codes)
+    """Grid code to id, of grids in force."""
+    columns = Grid.__table__.c
+    statement = select(columns.code, columns.id).where(
+        among(db, columns.code, codes), columns.valid_to_ms.is_(None)
+    )
+    return {row.code: row.id for row in db.execute(statement.order_by(columns.id))}
 
 
 def dwellings_with(db: Connection, codes: Sequence[str]) -> dict[str, str]:
@@ -101,7 +105,7 @@ def classes_with(db: Connection, codes: Sequence[str]) -> dict[str, str]:
 
 
 def _ids_by_code(
-    db: Connection, table: type[Grid | Dwelling | EventClass], codes: Sequence[str]
+    db: Connection, table: type[Dwelling | EventClass], codes: Sequence[str]
 ) -> dict[str, str]:
     columns = table.__table__.c
     statement = select(columns.code, columns.id).where(among(db, columns.code, codes))
@@ -116,8 +120,9 @@ def households_among(db: Connection, record_ids: Sequence[str]) -> set[str]:
 
 
 def grids_near(db: Connection, bounds: Bounds) -> dict[str, BaseGeometry]:
-    """Code to boundary of every grid whose bounding box touches `bounds`."""
+    """Code to boundary of every grid in force whose bounding box touches `bounds`."""
     table = Grid.__table__
     near = bbox_filter(db.dialect.name, table, bounds)
-    statement = select(table.c.code, table.c.geom).where(near).order_by(table.c.code)
+    statement = select(table.c.code, table.c.geom).where(near, table.c.valid_to_ms.is_(None))
+    statement = statement.order_by(table.c.code)
     return {row.code: row.geom for row in db.execute(statement)}

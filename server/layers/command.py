@@ -8,17 +8,19 @@ from pathlib import Path
 import typer
 from sqlalchemy import Connection
 
-from geo.layers import LAYERS, Layer
+from geo.layers import GRIDS, LAYERS, Layer
 from server.areas.queries import narrowed
 from server.db.store import Store, StoreBusy, open_store
 from server.identity.principal import AreaSpan
 from server.layers.export import ExportFormat, write_layer
+from server.layers.interval import Interval
 from server.layers.queries import LayerRow, Selection, layer_rows
 from server.layers.reading import check_system
 from server.layers.systems import ReferenceSystemError, System, find_system
 from server.migrations import is_current
 from server.problems import InvalidParameter
 from server.settings import Settings
+from sync.rfc3339 import parse_wall
 
 ROWS_MAX = 1_000_000
 USAGE_EXIT = 2
@@ -60,12 +62,27 @@ def _folder(output: Path) -> None:
         raise ExportRefusedError("the output is a folder; name a file")
 
 
-async def _rows(store: Store, layer: Layer, area: str | None) -> Sequence[LayerRow]:
+def _then(layer: Layer, as_of: str | None) -> Selection:
+    """What to select of a layer: all of it, or the grids of a moment."""
+    if as_of is None:
+        return Selection()
+    if layer is not GRIDS:
+        raise ExportRefusedError("--as-of: only boundaries are kept in every version")
+    try:
+        at_ms = parse_wall(as_of)
+    except ValueError as fault:
+        raise ExportRefusedError(f"--as-of: {fault}") from None
+    return Selection(interval=Interval(at_ms, at_ms))
+
+
+async def _rows(
+    store: Store, layer: Layer, area: str | None, selection: Selection
+) -> Sequence[LayerRow]:
     def work(db: Connection) -> Sequence[LayerRow]:
         if not is_current(db):
             raise ExportRefusedError("the store is not ready; run `jingwei migrate` first")
         scope = narrowed(db, _EVERYWHERE, area)
-        return layer_rows(db, scope, layer, selection=Selection(), limit=ROWS_MAX + 1)
+        return layer_rows(db, scope, layer, selection=selection, limit=ROWS_MAX + 1)
 
     try:
         rows = await store.read(work)
@@ -76,10 +93,12 @@ async def _rows(store: Store, layer: Layer, area: str | None) -> Sequence[LayerR
     return rows
 
 
-async def _read(database: str, layer: Layer, area: str | None) -> Sequence[LayerRow]:
+async def _read(
+    database: str, layer: Layer, area: str | None, selection: Selection
+) -> Sequence[LayerRow]:
     store = open_store(database, allow_unsafe=Settings().allow_unsafe)
     try:
-        return await _rows(store, layer, area)
+        return await _rows(store, layer, area, selection)
     finally:
         await store.close()
 
@@ -91,7 +110,7 @@ def _system(crs: str) -> System:
         raise ExportRefusedError(f"--crs: {fault}") from None
 
 
-def export_layer(
+def export_layer(  # noqa: PLR0913 - the options of the command
     store_url: str,
     layer: str,
     *,
@@ -99,8 +118,11 @@ def export_layer(
     crs: str,
     output: Path,
     area: str | None = None,
+    as_of: str | None = None,
 ) -> ExportReport:
     """Write a layer, all of it or one area, to `output`; nothing is left behind on failure.
+
+    With `as_of` (RFC 3339) the grids as they were then.
 
     Raises:
         ExportRefusedError: for an unknown layer, format, system or area, or a store not ready.
@@ -108,7 +130,7 @@ def export_layer(
     """
     published, form, system = _layer(layer), _form(format), _system(crs)
     _folder(output)
-    rows = asyncio.run(_read(store_url, published, area))
+    rows = asyncio.run(_read(store_url, published, area, _then(published, as_of)))
     try:
         check_system(rows, system)
     except ReferenceSystemError as fault:
@@ -124,13 +146,26 @@ def export_layer(
     )
 
 
-def export_command(
-    layer: str, output: Path, *, file_format: str, crs: str, area: str | None, database: str
+def export_command(  # noqa: PLR0913 - the options of the command
+    layer: str,
+    output: Path,
+    *,
+    file_format: str,
+    crs: str,
+    area: str | None,
+    as_of: str | None,
+    database: str,
 ) -> None:
     """Export for the command line: one line about the file, exit code 2 if it is refused."""
     try:
         report = export_layer(
-            database, layer, format=file_format, crs=crs, output=output, area=area
+            database,
+            layer,
+            format=file_format,
+            crs=crs,
+            output=output,
+            area=area,
+            as_of=as_of,
         )
     except ExportRefusedError as refused:
         typer.echo(f"jingwei: {refused}", err=True)

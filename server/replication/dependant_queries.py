@@ -16,12 +16,17 @@ _BELOW = (
     (tables.Note.__table__, "parent_id"),
     (tables.Claim.__table__, "parent_id"),
 )
+_ALIAS = tables.Alias.__table__.c
 
 
 def ids_under(db: Connection, leaders: Sequence[str], *, limit: int) -> set[str]:
-    """Ids of the records that belong directly to one of `leaders`, at most `limit`."""
+    """Ids of the records that belong directly to one of `leaders`, at most `limit`.
+
+    What was merged into one of them belongs to it, too.
+    """
     parts = [
         select(table.c.id).where(among(db, table.c[name], list(leaders)))
         for table, name in _BELOW
     ]
+    parts.append(select(_ALIAS.record_id).where(among(db, _ALIAS.into_id, list(leaders))))
     return set(db.execute(union_all(*parts).limit(limit)).scalars())

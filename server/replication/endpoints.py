@@ -81,7 +81,7 @@ def _wire_outcome(settled: Settled) -> WireOutcome:
     return WireOutcome(
         n=settled.n,
         outcome=settled.outcome,
-        record=settled.record,
+        record=settled.ended_at or settled.record,
         rev=settled.rev,
         code=None if settled.code is None else settled.code.value,
         detail=settled.field,

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Table
 
 from server.replication import feed_queries, rebuild_queries
+from server.replication.alias_queries import aliases_among
 from server.replication.deriving import UNREADABLE, Derived, derive, octets, wrong_columns
 from server.replication.differences import Difference
 from server.replication.gather import area_no_of
@@ -20,6 +21,7 @@ from sync.canonical import EMPTY_DIGEST, digest_toggle, record_hash
 from sync.codec import decode_record
 from sync.fields import INT_LIMIT, is_id
 from sync.record import Record
+from sync.state import merged_into
 
 CHUNK_ROWS = 500
 NOTHING_TOLD = Retold()
@@ -191,12 +193,14 @@ def _page(db: Connection, rows: list[DbRow], area_no: int, told: Retold) -> Iter
         for row in rows
         if row.id not in known or not has_strayed(row, known[row.id])
     ]
-    typed = _typed_rows(db, [derived for _, derived, _ in here if derived is not None])
+    derivable = [derived for _, derived, _ in here if derived is not None]
+    typed, aliases = _typed_rows(db, derivable), _aliases(db, derivable)
     for row, derived, retold in here:
         wrong = [*_wrong_with_row(row, derived, area_no, retold=retold)]
         found = typed.get(row.id)
         if derived is not None:
             wrong += [f"projection {each}" for each in wrong_columns(derived.typed, found)]
+            wrong += _wrong_alias(derived.record, aliases)
         yield _Read(
             id=row.id,
             kind=row.kind if derived is None else derived.record.kind,
@@ -259,7 +263,8 @@ def _strayed(db: Connection, bucket: str, area_no: int, told: Retold) -> Iterato
             for key, record in known.items()
             if key not in rows or has_strayed(rows[key], record)
         }
-        typed = _typed_rows(db, list(astray.values()))
+        derivable = list(astray.values())
+        typed, aliases = _typed_rows(db, derivable), _aliases(db, derivable)
         for key, derived in sorted(astray.items()):
             yield _Read(
                 id=key,
@@ -274,8 +279,17 @@ def _strayed(db: Connection, bucket: str, area_no: int, told: Retold) -> Iterato
                         f"projection {each}"
                         for each in wrong_columns(derived.typed, typed.get(key))
                     ),
+                    *_wrong_alias(derived.record, aliases),
                 ),
             )
+
+
+def _aliases(db: Connection, derived: Sequence[Derived]) -> dict[str, str]:
+    return aliases_among(db, [each.record.id for each in derived])
+
+
+def _wrong_alias(record: Record, aliases: Mapping[str, str]) -> list[str]:
+    return [] if aliases.get(record.id) == merged_into(record) else ["alias"]
 
 
 def _typed_rows(db: Connection, derived: Sequence[Derived]) -> dict[str, Mapping[Any, Any]]:

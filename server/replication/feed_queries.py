@@ -45,13 +45,14 @@ from sync.canonical import feed_item
 class Happened:
     """What happened in a bucket, by seq: `items[i]` was put at `seqs[i]`.
 
-    What left is in `gone` as `(seq, record, why, to)`. `position` is `(epoch, seq, digest)` of
-    the bucket when this was read, None if that was the transaction which read its head.
+    What left is in `gone` as `(seq, record, why, to, merged_into)`. `position` is
+    `(epoch, seq, digest)` of the bucket when this was read, None if that was the transaction
+    which read its head.
     """
 
     seqs: Sequence[int]
     items: Sequence[bytes]
-    gone: Sequence[tuple[int, str, str, str | None]] = ()
+    gone: Sequence[tuple[int, str, str, str | None, str | None]] = ()
     position: tuple[int, int, str] | None = None
 
     @property
@@ -64,10 +65,16 @@ _EXIT, _HEAD = BUCKET_EXIT.c, BUCKET.c
 _PUT_AFTER = (RECORD.c.bucket == bindparam("bucket"), RECORD.c.seq > bindparam("after"))
 _LEFT_AFTER = (_EXIT.bucket == bindparam("bucket"), _EXIT.seq > bindparam("after"))
 _THERE = select(
-    RECORD.c.seq, RECORD.c.hash, RECORD.c.body, *(cast(null(), Text) for _ in range(3))
+    RECORD.c.seq, RECORD.c.hash, RECORD.c.body, *(cast(null(), Text) for _ in range(4))
 ).where(*_PUT_AFTER)
 _GONE = select(
-    _EXIT.seq, null(), null(), as_text(_EXIT.record_id), _EXIT.why, _EXIT.to_bucket
+    _EXIT.seq,
+    null(),
+    null(),
+    as_text(_EXIT.record_id),
+    _EXIT.why,
+    _EXIT.to_bucket,
+    as_text(_EXIT.merged_into),
 ).where(*_LEFT_AFTER)
 _FEED_ROWS = Direct(union_all(_THERE, _GONE).order_by("seq").limit(bindparam("limit")))
 _FIRST_ROWS = Direct(_THERE.order_by(RECORD.c.seq).limit(bindparam("limit")))

@@ -13,12 +13,12 @@ from server.replication.queries import BucketHead
 from sync.canonical import EMPTY_DIGEST, digest_toggle
 from sync.exchange import Why
 from sync.record import Record
-from sync.state import is_archived, is_tombstone
+from sync.state import is_away, is_tombstone, merged_into
 
 
 def in_feed(record: Record) -> bool:
-    """Say whether the feed of its bucket holds a record: not what was put away or erased."""
-    return not is_archived(record) and not is_tombstone(record)
+    """Say whether a bucket's feed holds a record: not one put away, merged or erased."""
+    return not is_away(record) and not is_tombstone(record)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +128,7 @@ def _exit_row(change: Change, head: list[Any], now_ms: int) -> dict[str, Any]:
         "why": _why(change).value,
         "to_bucket": change.record.bucket if change.is_there else None,
         "left_ms": now_ms,
+        "merged_into": None if is_tombstone(change.record) else merged_into(change.record),
     }
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from server.identity.queries import AssignmentSpan, assignments_of_all
 from server.replication import queries
 from server.replication.actor_queries import actor_rows
-from server.replication.dependants import ids_below, moved_by
+from server.replication.dependants import ids_below, moved_by, with_survivors
 from server.replication.locating import locate_all
 from server.replication.queries import DbRow
 from server.replication.waiting import Cited, cited_by, held_of
@@ -118,7 +118,7 @@ def load_records(db: Connection, wanted: Sequence[Wanted]) -> list[Loaded]:
         fresh = frozenset().union(*asks)
         if not fresh:
             return loads
-        pool |= _stored(db, fresh - looked)
+        pool |= stored_records(db, fresh - looked)
         looked |= fresh
         for ask, load in zip(asks, loads, strict=True):
             load.asked.update(ask)
@@ -127,7 +127,8 @@ def load_records(db: Connection, wanted: Sequence[Wanted]) -> list[Loaded]:
                 load.records[key] = pool[key].record
 
 
-def _stored(db: Connection, record_ids: Collection[str]) -> dict[str, Stored]:
+def stored_records(db: Connection, record_ids: Collection[str]) -> dict[str, Stored]:
+    """Return the stored records among `record_ids`, by id."""
     if not record_ids:
         return {}
     return {
@@ -150,7 +151,9 @@ def _followers(
     """The stored records that a console may move, and the ids of all that belongs to them."""
     if not author.console:
         return (), frozenset()
-    leaders = tuple(each for each in moved_by(mutations) if each in stored)
+    records = {key: each.record for key, each in stored.items()}
+    moved = (each for each in moved_by(mutations) if each in stored)
+    leaders = tuple(sorted({each for one in moved for each in with_survivors(one, records)}))
     return leaders, ids_below(db, leaders) if leaders else frozenset()
 
 
@@ -229,6 +232,7 @@ def settled_of(row: DbRow) -> Settled:
         actor=row.actor,
         body=row.body,
         became="refused" if row.refused else row.became,
+        ended_at=row.ended_at,
     )
 
 
@@ -324,7 +328,7 @@ def _gathered(
     batch, cited, sound, stored = brief.batch, brief.cited, brief.sound, loaded.stored
     leaders, followers = _followers(db, batch.author, sound, stored)
     if not followers <= loaded.asked:
-        stored |= _stored(db, followers - loaded.asked)
+        stored |= stored_records(db, followers - loaded.asked)
     buckets = _possible_buckets(brief.subjects, stored, located)
     numbers: dict[str, int] = {}
     if cited.rows or not batch.author.console:

@@ -4,9 +4,10 @@ from collections.abc import Iterator, Sequence
 
 from sqlalchemy import Connection, bindparam, func, select
 
+from server.replication.alias_queries import ALIAS
 from server.replication.queries import ACCOUNT, DEVICE, MUTATION, DbRow
 
-_M, _D, _A = MUTATION.c, DEVICE.c, ACCOUNT.c
+_M, _D, _A, _ALIAS = MUTATION.c, DEVICE.c, ACCOUNT.c, ALIAS.c
 _LOG = (
     select(
         _M.pos,
@@ -65,13 +66,18 @@ def devices_with_gaps(db: Connection) -> Sequence[DbRow]:
 
 
 def history_of(db: Connection, record: str, *, after: int, limit: int) -> Sequence[DbRow]:
-    """What was asked about one record, in the order in which it took effect."""
+    """What was asked about one record, in the order in which it took effect.
+
+    Also about the records that were merged into it: what was said of them stands here.
+    """
     actor = ACCOUNT.alias("actor")
     statement = (
         select(
             _M.pos,
             _M.device_id,
             _M.n,
+            _M.record_id,
+            _M.ended_at,
             _M.kind,
             _M.base,
             _M.rev,
@@ -89,7 +95,11 @@ def history_of(db: Connection, record: str, *, after: int, limit: int) -> Sequen
         .join(DEVICE, _D.id == _M.device_id)
         .join(ACCOUNT, _A.id == _D.account_id)
         .outerjoin(actor, actor.c.id == _M.actor)
-        .where(_M.record_id == record, _M.pos > after)
+        .where(
+            (_M.record_id == record)
+            | _M.record_id.in_(select(_ALIAS.record_id).where(_ALIAS.into_id == record)),
+            _M.pos > after,
+        )
         .order_by(_M.pos)
         .limit(limit)
     )

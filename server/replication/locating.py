@@ -12,8 +12,9 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import Connection, Engine
 
 from geo.datum import to_wgs84
+from geo.history import GridHistory, Version
 from geo.locate import GridIndex
-from server.replication import queries
+from server.replication import queries, version_queries
 from sync.mutation import Malformed, Mutation, Position
 from sync.push import Located
 
@@ -28,7 +29,16 @@ class Published:
     index: GridIndex
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remembered:
+    """An index of all versions of the grids and the version of the boundaries it is from."""
+
+    version: int
+    history: GridHistory
+
+
 _published: WeakKeyDictionary[Engine, Published] = WeakKeyDictionary()
+_remembered: WeakKeyDictionary[Engine, Remembered] = WeakKeyDictionary()
 
 
 def published(db: Connection) -> Published:
@@ -43,6 +53,29 @@ def published(db: Connection) -> Published:
         known = Published(version=version, index=index)
         _published[db.engine] = known
     return known
+
+
+def remembered(db: Connection) -> GridHistory:
+    """The index of every version of every grid; made when somebody first asks for the past."""
+    version = queries.counter_value(db, queries.GRIDS_VERSION)
+    known = _remembered.get(db.engine)
+    if known is None or known.version != version:
+        rows = version_queries.all_versions(db)
+        history = GridHistory(
+            [
+                Version(
+                    grid=row.grid_id,
+                    code=row.code,
+                    from_ms=row.valid_from_ms,
+                    to_ms=row.valid_to_ms,
+                )
+                for row in rows
+            ],
+            [row.geom for row in rows],
+        )
+        known = Remembered(version=version, history=history)
+        _remembered[db.engine] = known
+    return known.history
 
 
 def place(index: GridIndex, position: Position) -> Located:

@@ -14,7 +14,7 @@ import shapely
 from geo.boundary import decode_boundary
 from server.db import tables
 from sync.record import Record
-from sync.state import is_archived
+from sync.state import is_away
 
 State = Mapping[str, Any]
 _E7 = 10**7
@@ -41,6 +41,7 @@ def _grid(state: State) -> dict[str, Any]:
         "community_id": state["community"],
         "area_m2": state["area_m2"],
         "valid_from_ms": state.get("valid_from_ms"),
+        "valid_to_ms": state.get("valid_to_ms"),
         "geom": decode_boundary(state["boundary"]),
     }
 
@@ -176,6 +177,6 @@ def projection_row(record: Record, state: State, *, area_no: int) -> dict[str, A
         "rev": record.rev,
         "grid_id": record.id if record.kind == "grid" else state.get("grid"),
         "area_no": area_no,
-        "archived": is_archived(record),
+        "archived": is_away(record),
         **project(record.kind, state),
     }

@@ -204,7 +204,10 @@ def _part(db: Connection, head: BucketHead, start: int, *, budget: int, first: b
     ended = fit == len(items) and found.count < PAGE_ROWS_MAX
     return _Part(
         items=tuple(items[:fit]),
-        gone=tuple(Gone(record=record, why=why, to=to) for _, record, why, to in gone),
+        gone=tuple(
+            Gone(record=record, why=why, to=to, merged_into=into)
+            for _, record, why, to, into in gone
+        ),
         reached=head.seq if ended else reached,
     )
 

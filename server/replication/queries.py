@@ -302,7 +302,7 @@ def buckets_replaced(rows: Rows) -> Upsert:
 
 def exits_noted(rows: Rows) -> Upsert:
     """Note records that left a bucket, one row per bucket and record."""
-    changed = ("seq", "why", "to_bucket", "left_ms")
+    changed = ("seq", "why", "to_bucket", "left_ms", "merged_into")
     return Upsert(table=BUCKET_EXIT, rows=rows, key=("bucket", "record_id"), update=changed)
 
 
@@ -387,8 +387,6 @@ def counter_value(db: Connection, name: str) -> int:
 
 
 def grid_shapes(db: Connection) -> Sequence[DbRow]:
-    """`(id, code, geom)` of every grid, by code."""
-    columns = GRID.c
-    return db.execute(
-        select(columns.id, columns.code, columns.geom).order_by(columns.code)
-    ).all()
+    """`(id, code, geom)` of every grid in force, by code."""
+    statement = select(GRID.c.id, GRID.c.code, GRID.c.geom).where(GRID.c.valid_to_ms.is_(None))
+    return db.execute(statement.order_by(GRID.c.code)).all()

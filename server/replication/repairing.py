@@ -12,12 +12,14 @@ from sqlalchemy import Connection
 
 from server.db.store import RetryTransaction, touch
 from server.replication import queries, rebuild_queries
+from server.replication.alias_queries import aliases_replaced, drop_aliases
 from server.replication.examining import CHUNK_ROWS, BucketExamined, Examined, examine
 from server.replication.projections import PROJECTIONS
 from server.replication.queries import BucketHead
 from server.replication.retelling import Retold
 from server.replication.snapshots import drop_snapshots
 from sync.codec import encode_record
+from sync.state import merged_into
 
 _FED = ("bucket", "seq", "body", "hash")
 
@@ -61,6 +63,7 @@ def repair(db: Connection, bucket: str, told: Retold, *, now_ms: int) -> Repaire
     written = _record_rows(found)
     _write_records(db, written)
     rebuild_queries.drop_exits(db, bucket, found.exits)
+    _write_aliases(db, found, now_ms=now_ms)
     epoch = _write_head(db, found, heads[bucket], written, now_ms=now_ms)
     return Repaired(
         records=len(written.known) + len(written.fresh),
@@ -107,6 +110,22 @@ def _write_records(db: Connection, written: _Written) -> None:
         chunk = written.fresh[at : at + CHUNK_ROWS]
         if queries.add_records(db, chunk) != len(chunk):
             raise RetryTransaction
+
+
+def _write_aliases(db: Connection, found: BucketExamined, *, now_ms: int) -> None:
+    """Say anew of the records whose alias differs what stands for them, if anything does."""
+    into = {
+        each.id: (each.kind, merged_into(each.derived.record))
+        for each in found.faulty
+        if "alias" in each.what and each.derived is not None
+    }
+    rows = [
+        {"record_id": key, "kind": kind, "into_id": one, "merged_ms": now_ms}
+        for key, (kind, one) in into.items()
+        if one is not None
+    ]
+    drop_aliases(db, sorted(key for key, (_, one) in into.items() if one is None))
+    queries.save(db, [aliases_replaced(rows)])
 
 
 def _write_head(

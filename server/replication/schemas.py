@@ -129,6 +129,9 @@ class GoneOut(BaseModel):
     record: str
     why: str
     to: str | None = None
+    merged_into: str | None = Field(
+        default=None, description="the record that stands for it, if it was merged"
+    )
 
 
 class ScopeOut(BaseModel):

@@ -10,6 +10,7 @@ from server.db import failpoints
 from server.db.bulk import Upsert
 from server.db.store import RetryTransaction, touch
 from server.replication import feeds, queries
+from server.replication.alias_queries import aliases_replaced
 from server.replication.contests import Closer, Contested, save_contests
 from server.replication.declaring import declarations
 from server.replication.gather import Batch, Gathered, area_no_of
@@ -18,13 +19,14 @@ from server.replication.projections import PROJECTIONS, projection_row
 from server.replication.queries import BucketHead
 from server.replication.redacting import Spoken
 from server.replication.snapshots import drop_snapshots
+from server.replication.versions import note_versions
 from server.replication.waiting import Desk, queue_changes
 from sync.canonical import record_body, record_hash
 from sync.codec import encode_place, encode_record
 from sync.known import Located
 from sync.outcome import Outcome
 from sync.push import Plan, Settled
-from sync.state import is_tombstone, state_of
+from sync.state import is_tombstone, merged_into, state_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,10 +110,13 @@ def _written(db: Connection, draft: Draft, heads: dict[str, BucketHead]) -> _Wri
     touch(db, {each.record.bucket for each in changes if each.visible})
     if any(each.record.kind == "grid" and each.visible for each in changes):
         queries.next_number(db, queries.GRIDS_VERSION)
+        author, now_ms = batch.author.account, batch.received_ms
+        note_versions(db, changes, numbers, by=author, now_ms=now_ms)
     parts += [
         queries.exits_noted(advance.exits),
         queries.records_replaced(known),
         *_projections(db, changes, numbers, batch.received_ms),
+        _aliases(changes, batch.received_ms),
     ]
     return _Written(parts=parts, fresh=fresh, awaits=awaits)
 
@@ -201,6 +206,21 @@ def _projections(
     ]
 
 
+def _aliases(changes: Iterable[feeds.Change], now_ms: int) -> Upsert:
+    """What stands for each of the records that were merged."""
+    rows = [
+        {
+            "record_id": each.record.id,
+            "kind": each.record.kind,
+            "into_id": into,
+            "merged_ms": now_ms,
+        }
+        for each in changes
+        if (into := merged_into(each.record)) is not None
+    ]
+    return aliases_replaced(rows)
+
+
 def _contested(change: feeds.Change, numbers: Mapping[str, int]) -> Contested:
     return Contested(
         record=change.record,
@@ -235,4 +255,5 @@ def _mutation_row(batch: Batch, settled: Settled, located: Located | None) -> di
         "code": None if settled.code is None else settled.code.value,
         "field": settled.field,
         "rev": settled.rev,
+        "ended_at": settled.ended_at,
     }

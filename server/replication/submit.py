@@ -25,9 +25,10 @@ from server.replication.settle import settle
 from sync.mutation import EMPTY, Mutation, Position
 from sync.outcome import Outcome
 from sync.push import Settled
+from sync.sheet import Verdict
 from sync.wire_mutation import sealed
 
-__all__ = ["BATCH_MUTATIONS_MAX", "Console", "Draft", "require_done", "submit"]
+__all__ = ["BATCH_MUTATIONS_MAX", "Console", "Draft", "drafted", "require_done", "submit"]
 
 BATCH_MUTATIONS_MAX = 100
 
@@ -52,8 +53,8 @@ class Draft:
     if_rev: int | None = None
 
 
-def _mutation(draft: Draft, n: int) -> Mutation:
-    """A draft as a mutation; its body is the canonical JSON that a phone would send."""
+def drafted(draft: Draft, n: int) -> Mutation:
+    """Return a draft as a mutation; its body is the canonical JSON that a phone would send."""
     return sealed(
         Mutation(
             n=n,
@@ -92,7 +93,7 @@ def submit(
         batch = Batch(
             device=device,
             author=console_author(device, console),
-            mutations=[_mutation(each, first + index) for index, each in enumerate(chunk)],
+            mutations=[drafted(each, first + index) for index, each in enumerate(chunk)],
             send=None,
             received_ms=now_ms,
         )
@@ -115,7 +116,7 @@ def _check_preconditions(db: Connection, drafts: Sequence[Draft]) -> None:
 _DONE = frozenset({Outcome.APPLIED, Outcome.MERGED, Outcome.UNCHANGED, Outcome.CONFLICT})
 
 
-def require_done(settled: Sequence[Settled]) -> None:
+def require_done(settled: Sequence[Settled | Verdict]) -> None:
     """Raise the problem of the first refused mutation, so that the transaction rolls back.
 
     Raises:

@@ -78,7 +78,8 @@ def test_every_feature_table_has_a_spatial_index(database_url: str) -> None:
     def indexed(db: Connection) -> set[str]:
         if db.dialect.name == "sqlite":
             sql = "SELECT name FROM sqlite_master WHERE name LIKE 'rtree_%_geom'"
-            return {name.split("_")[1] for name in db.exec_driver_sql(sql).scalars()}
+            names = db.exec_driver_sql(sql).scalars()
+            return {name.removeprefix("rtree_").removesuffix("_geom") for name in names}
         sql = "SELECT tablename FROM pg_indexes WHERE indexdef LIKE '%USING gist (geom)%'"
         return set(db.exec_driver_sql(sql).scalars())
 

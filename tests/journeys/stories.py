@@ -8,10 +8,12 @@ from collections.abc import Mapping
 
 _PHONES = "tests/journeys/test_phones.py::"
 _WORK = "tests/journeys/test_work.py::"
+_BOUNDARIES = "tests/journeys/test_boundaries.py::"
 _SERVER = "tests/server/"
 
 HELD: Mapping[int, tuple[str, ...]] = {
     1: (f"{_PHONES}test_two_reports_of_one_thing_join_when_the_second_names_the_first",),
+    2: (f"{_SERVER}test_merging.py::test_a_duplicate_incident_hands_over_its_reports",),
     3: (f"{_PHONES}test_the_same_upload_twice_makes_nothing_new",),
     4: (f"{_PHONES}test_a_batch_that_is_cut_keeps_what_arrived_and_the_rest_follows",),
     5: (
@@ -25,6 +27,8 @@ HELD: Mapping[int, tuple[str, ...]] = {
     10: (f"{_WORK}test_a_double_tap_on_complete_counts_once",),
     11: (f"{_WORK}test_late_is_when_it_was_done_not_when_it_was_handed_in",),
     12: (f"{_WORK}test_late_is_when_it_was_done_not_when_it_was_handed_in",),
+    13: (f"{_BOUNDARIES}test_a_grid_is_split_while_its_worker_is_out_of_reach",),
+    14: (f"{_BOUNDARIES}test_a_boundary_that_moves_under_an_open_case_leaves_it_if_asked_to",),
     15: (f"{_PHONES}test_a_place_on_the_edge_is_marked_uncertain_and_owned_by_one_grid",),
     17: (f"{_PHONES}test_a_place_outside_all_grids_is_taken_in_for_its_reporter",),
     18: (
@@ -34,6 +38,9 @@ HELD: Mapping[int, tuple[str, ...]] = {
     19: (
         f"{_PHONES}test_two_values_of_one_field_wait_for_a_person_and_disjoint_ones_merge",
         f"{_SERVER}test_conflict_inbox.py::test_the_phone_whose_value_lost_learns_it_from_the_feed",
+    ),
+    20: (
+        f"{_SERVER}test_merging.py::test_what_phones_say_later_counts_where_it_was_merged_into",
     ),
     21: (
         f"{_PHONES}test_a_household_made_offline_with_its_visit_and_residents_lands_in_order",
@@ -90,14 +97,12 @@ HELD: Mapping[int, tuple[str, ...]] = {
 
 WAITS: Mapping[int, str] = {
     1: "duplicates found by class, radius and time",
-    2: "merging and un-merging incidents",
+    2: "un-merging incidents",
     7: "a notice of a possible double trip",
-    13: "versions of boundaries in time",
-    14: "versions of boundaries in time",
     15: "coordination of neighbouring grids",
     16: "doubt about a datum that looks wrong",
     17: "the nearest community as owner",
-    20: "merging two records of one household",
+    20: "suggesting possible duplicates",
     23: "service needs with consent and expiry",
     32: "the rule that closing needs a photo afterwards",
     35: "marks on photos that do not fit",

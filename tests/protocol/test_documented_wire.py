@@ -191,7 +191,7 @@ def test_every_member_of_a_reply_is_documented() -> None:
         digest="0" * 16,
         count=1,
         items=[b'{"hash":"h","kind":"note","record":"r","rev":1,"state":{}}'],
-        gone=[WireGone(record=RECORD, why="moved", to="config")],
+        gone=[WireGone(record=RECORD, why="moved", to="config", merged_into=RECORD)],
         snapshot=Offer(epoch=1, seq=1),
     )
     head = reply_head(

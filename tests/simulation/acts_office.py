@@ -86,6 +86,15 @@ def resolve(world: World, desk: int, pick: int) -> Told:
     return f"dispatcher {desk + 1} chooses {value} for the {conflict.field} of {name}"
 
 
+def merge(world: World, desk: int, pick: int, other: int) -> Told:
+    one, two = on_server(world, "household", pick), on_server(world, "household", other)
+    if one is None or two is None:
+        return None
+    _ask(world, desk, one, act="merge_into", args={"into": two, "text": "the same family"})
+    names = [world.name("household", each) for each in (one, two)]
+    return f"dispatcher {desk + 1} says that {names[0]} is {names[1]}"
+
+
 def reassign(world: World, worker: int, column: int, held: bool) -> Told:  # noqa: FBT001
     change_grids = world.assign if held else world.unassign
     change_grids(WORKERS[worker], GRIDS[column])
@@ -111,5 +120,6 @@ OFFICE_DOES: Acts = {
     "steer": Act(3, lambda d: (*_desk(d), d.one_of(ABOUT_TASKS)), steer),
     "hand_on": Act(2, lambda d: (*_desk(d), d.phone()), hand_on),
     "resolve": Act(3, _desk, resolve),
+    "merge": Act(2, lambda d: (*_desk(d), d.pick()), merge),
     "reassign": Act(5, lambda d: (d.phone(), d.span(0, 2), d.happens(0.55)), reassign),
 }

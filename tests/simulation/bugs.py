@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
+import sync.alias
 import sync.claims
 import sync.clock
 import sync.decide
@@ -282,3 +283,16 @@ def _truncated_page_says_done(items):
         return found, bucket.seq
 
     return wrong
+
+
+@_bug(sync.alias, "carried_cells", "what is said of a merged record later stays there")
+def _alias_forgets(carried_cells):
+    def wrong(survivor, before, after):
+        return carried_cells(survivor, before, after) if not before else {}
+
+    return wrong
+
+
+@_bug(sync.alias, "_hand_over", "what belongs to a merged record stays with it")
+def _children_stay(_hand_over):
+    return lambda *_, **__: None

@@ -4,10 +4,13 @@ import itertools
 import json
 from collections.abc import Sequence
 
+from sync.carrying import CARRIED
+from sync.dependants import leaders_of
 from sync.ids import derived_id
 from sync.mutation import Mutation
 from sync.outcome import Outcome
 from sync.replica import digest_of_bodies
+from sync.state import merged_into
 from sync.wire import decode_mutation
 from tests.simulation.checks import UNDECIDED
 from tests.simulation.device import Replica
@@ -35,6 +38,7 @@ def check_the_end(world: World) -> None:
         _check_shown(world, replica)
         _check_acknowledged(world, replica)
         _check_facts(world, replica)
+    _check_merged(world)
     world.watch.check_fold(world.server)
 
 
@@ -95,6 +99,28 @@ def _check_facts(world: World, replica: Replica) -> None:
     }
     lost = replica.facts - world.server.records.keys() - waiting
     promise(not lost, "nothing acknowledged is lost", f"{len(lost)} facts")
+
+
+def _check_merged(world: World) -> None:
+    """What is said of a merged record stands beside the survivor's, or was replaced knowingly.
+
+    Nothing belongs to a merged record, and whatever it was merged into stands for itself.
+    """
+    records, replaced = world.server.records, world.watch.books.replaced
+    into = {key: merged_into(each) for key, each in records.items()}
+    for record in records.values():
+        for leader in leaders_of(record):
+            promise(into.get(leader) is None, "an alias is followed", f"by a {record.kind}")
+        survivor = into[record.id]
+        if survivor is None:
+            continue
+        family = [survivor, *(key for key, each in into.items() if each == survivor)]
+        for name in CARRIED[record.kind] & record.fields.keys():
+            stand = records[survivor].fields[name]
+            known = {(each.device, each.n) for each in (*stand.heads, *stand.kept)}
+            known = known.union(*(replaced.get((key, name), ()) for key in family))
+            mine = {(each.device, each.n) for each in record.fields[name].heads}
+            promise(mine <= known, "an alias is followed", name)
 
 
 def _check_upload_order(world: World) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from sync.canonical import digest_of, feed_item, record_body, record_hash
 from sync.clock import offset_of
-from sync.exchange import BucketCursor, Gone, RawPage, SyncReply, SyncRequest, WireOutcome
+from sync.exchange import BucketCursor, RawPage, SyncReply, SyncRequest
 from sync.known import Author, DeviceState, Interval, Known, Located, Plan, Settled
 from sync.manifest import part_digests, part_of
 from sync.mutation import Malformed, Mutation
@@ -19,11 +19,12 @@ from sync.outcome import Outcome
 from sync.push import plan_push, references
 from sync.record import Record
 from sync.scope import scope_change
-from sync.state import state_of
+from sync.state import merged_into, state_of
 from sync.versions import SCHEMAS
 from sync.wire import assemble_reply, reply_head, sealed
 from sync.wire_mutation import group_of
 from tests.simulation.places import located_in
+from tests.simulation.telling import gone, wire_outcome
 from tests.sync.backend import fresh
 
 START_MS = 1_795_000_000_000
@@ -51,7 +52,7 @@ class Row:
 
 @dataclass
 class Bucket:
-    """One feed. `exits` is record to (seq, where it went)."""
+    """One feed. `exits` is record to (seq, the bucket it went to or the record it became)."""
 
     seq: int = 0
     rows: dict[str, Row] = field(default_factory=dict)
@@ -171,7 +172,7 @@ class ModelServer:
             incarnation=str(self.incarnation),
             lease=known.lease or "",
             settled_through=known.state.settled_through,
-            outcomes=tuple(_wire(each) for each in plan.answers if _is_told(each)),
+            outcomes=tuple(wire_outcome(each) for each in plan.answers if _is_told(each)),
             enter=enter,
             leave=leave,
             next_sync_s=self.next_sync_s,
@@ -306,11 +307,14 @@ class ModelServer:
         before = self.records.get(record.id)
         self.records[record.id] = record
         body = record_body(record.id, record.kind, record.rev, state_of(record))
-        if before is not None and before.bucket != record.bucket:
+        into = merged_into(record)
+        if before is not None and (before.bucket != record.bucket or into is not None):
             left = self.buckets[before.bucket]
-            left.seq += 1
-            del left.rows[record.id]
-            left.exits[record.id] = (left.seq, record.bucket)
+            if left.rows.pop(record.id, None) is not None:
+                left.seq += 1
+                left.exits[record.id] = (left.seq, into or record.bucket)
+        if into is not None:
+            return
         bucket = self.buckets.setdefault(record.bucket, Bucket())
         row = bucket.rows.get(record.id)
         if row is None or row.body != body:
@@ -339,8 +343,8 @@ class ModelServer:
         if cursor is not None and not reset and start == bucket.seq:
             return None
         items, reached = _items(bucket, start, room)
-        gone = [
-            Gone(record=record, why="moved", to=to)
+        left = [
+            gone(record, to)
             for record, (seq, to) in sorted(bucket.exits.items(), key=lambda each: each[1][0])
             if 0 < start < seq <= reached
         ]
@@ -352,7 +356,7 @@ class ModelServer:
             digest=digest,
             count=len(bucket.rows),
             items=items,
-            gone=gone,
+            gone=left,
             reset=reset,
             more=reached < bucket.seq,
         )
@@ -382,15 +386,3 @@ def _group_of_last(device: Device) -> str | None:
 
 def _is_told(settled: Settled) -> bool:
     return settled.outcome is not Outcome.APPLIED or settled.replayed
-
-
-def _wire(settled: Settled) -> WireOutcome:
-    return WireOutcome(
-        n=settled.n,
-        outcome=settled.outcome,
-        record=settled.record or None,
-        rev=settled.rev,
-        code=settled.code,
-        detail=settled.field,
-        replayed=settled.replayed,
-    )

@@ -214,7 +214,7 @@ def _said(head: Head) -> Said:
 
 
 def _is_known(other: Head, mine: Head, base: int) -> bool:
-    return other.rev <= base or other.device == mine.device
+    return other.rev <= base or (other.device == mine.device and not other.carried)
 
 
 def _check_status(before: Record | None, after: Record) -> None:

@@ -11,10 +11,8 @@ from typing import Any
 
 from sync.canonical import canonical
 from sync.codec import decode_record, encode_record
-from sync.dependants import Family
 from sync.fold import Entry
 from sync.ids import derived_id
-from sync.lifecycle import ERASE, RESOLVE
 from sync.mutation import ClockReading, Datum, Malformed, Mutation, Position
 from sync.outcome import Code, Outcome
 from sync.push import (
@@ -32,7 +30,8 @@ from sync.push import (
 )
 from sync.record import Record
 from sync.release import RELEASE, Ruling, Why, is_ruling, released, ruling_args, ruling_of
-from sync.state import is_archived, open_conflicts, state_of
+from sync.state import is_archived, merged_into, open_conflicts, state_of
+from tests.sync.followers import followers
 from tests.sync.revisions import check_revisions
 
 HOUR = 3_600_000
@@ -151,18 +150,7 @@ class Backend:
             asked |= wanted
             rows = (self.record(each) for each in wanted)
             found |= {each.id: each for each in rows if each is not None}
-        below = [
-            each.record
-            for each in mutations
-            if "grid" in each.set or each.act in {"assign", ERASE, RESOLVE}
-        ]
-        if below:
-            everything = self.records()
-            family = Family(everything)
-            for each in below:
-                below += family.below(each)
-            found |= {each: everything[each] for each in below if each in everything}
-        return found
+        return found | followers(mutations, self.records)
 
     def push(
         self,
@@ -210,7 +198,8 @@ class Backend:
         return plan
 
     def _check(self, device: Device, only: Mutation | Malformed, plan: Plan) -> None:
-        now = self.record(only.record) if isinstance(only, Mutation) else None
+        ended_at = [each.ended_at or each.record or "" for each in plan.settled]
+        now = self.record(*ended_at) if isinstance(only, Mutation) else None
         check_revisions(device.id, only, plan, now)
 
     def _held_of(self, device: Device, batch: Sequence[Any]) -> dict[int, Held]:
@@ -338,19 +327,20 @@ def fresh(**changes: Any) -> DeviceState:
 
 
 def view(records: Mapping[str, Record]) -> dict[str, Any]:
-    """What people see of all records, with open conflicts and their values; without revs."""
+    """What people see of all records, with open conflicts and their values; without revs.
+
+    Of a merged record they see no more than what it was merged into.
+    """
     return {
-        each.id: (
+        each.id: merged_into(each)
+        or (
             each.kind,
             each.bucket,
             is_archived(each),
             state_of(each),
             {
-                conflict.field: (
-                    frozenset(head.value for head in conflict.values),
-                    conflict.live,
-                )
-                for conflict in open_conflicts(each)
+                one.field: (frozenset(head.value for head in one.values), one.live)
+                for one in open_conflicts(each)
             },
         )
         for each in records.values()

@@ -7,6 +7,7 @@ from typing import Final
 
 from sqlalchemy import MetaData
 
+from server.db.tables.boundaries import BoundaryChange, GridLineage, GridVersion
 from server.db.tables.casework import Claim, Incident, Note, Report, Task
 from server.db.tables.columns import StoredRow
 from server.db.tables.identity import Account, Area, Assignment, Device, Incarnation, Token
@@ -22,6 +23,7 @@ from server.db.tables.registry import (
 )
 from server.db.tables.replication import (
     OUTCOMES,
+    Alias,
     Bucket,
     BucketExit,
     Conflict,
@@ -42,6 +44,7 @@ from server.db.tables.waiting import DeviceActor, HeldRow
 METADATA: Final[MetaData] = StoredRow.metadata
 FEATURE_TABLES: Final = {
     "grid": "MULTIPOLYGON",
+    "grid_version": "MULTIPOLYGON",
     "dwelling": "POINT",
     "report": "POINT",
     "incident": "POINT",
@@ -55,9 +58,11 @@ __all__ = [
     "METADATA",
     "OUTCOMES",
     "Account",
+    "Alias",
     "Announcement",
     "Area",
     "Assignment",
+    "BoundaryChange",
     "Bucket",
     "BucketExit",
     "Claim",
@@ -71,6 +76,8 @@ __all__ = [
     "Erasure",
     "EventClass",
     "Grid",
+    "GridLineage",
+    "GridVersion",
     "HeldRow",
     "Household",
     "IdentifierAccess",

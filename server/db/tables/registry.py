@@ -40,7 +40,10 @@ class Feature(Projection):
 
 
 class Grid(Feature, table=True):
-    """A grid polygon as it stands now; `grid_id` is its own id."""
+    """A grid polygon as it stands now; `grid_id` is its own id.
+
+    One with `valid_to_ms` was retired: it is history, and nothing lies in it any more.
+    """
 
     __tablename__ = "grid"
     __table_args__ = (
@@ -58,6 +61,7 @@ class Grid(Feature, table=True):
     community_id: str = ident()
     area_m2: int = big()
     valid_from_ms: int | None = big(null=True)
+    valid_to_ms: int | None = big(null=True)
     geom: Any = shape("MULTIPOLYGON")
 
 

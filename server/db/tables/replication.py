@@ -34,7 +34,8 @@ class MutationRow(StoredRow, table=True):
     `record_id` and `kind` are NULL when a malformed body did not name them readably. `pos` is
     given out under the locks of the touched buckets: of two mutations that could have met, the
     later one has the greater `pos`. `place` is where the position lay when it was judged
-    (`sync.known.Located` as JSON).
+    (`sync.known.Located` as JSON). `ended_at` is the record it had its effect on, and `rev` is
+    of, when the one it named had been merged into that.
     """
 
     __tablename__ = "mutation"
@@ -66,6 +67,7 @@ class MutationRow(StoredRow, table=True):
     code: str | None = string(null=True)
     field: str | None = string(null=True)
     rev: int = big()
+    ended_at: str | None = ident(null=True)
 
 
 class RecordRow(StoredRow, table=True):
@@ -115,7 +117,10 @@ class Bucket(StoredRow, table=True):
 
 
 class BucketExit(StoredRow, table=True):
-    """A record that left a bucket: what its phones must drop, at which `seq`, and why."""
+    """A record that left a bucket: what its phones must drop, at which `seq`, and why.
+
+    `merged_into` is the record that stood for it when it left because it was merged.
+    """
 
     __tablename__ = "bucket_exit"
     __table_args__ = (
@@ -131,6 +136,26 @@ class BucketExit(StoredRow, table=True):
     why: str = string()
     to_bucket: str | None = string(null=True)
     left_ms: int = big()
+    merged_into: str | None = ident(null=True)
+
+
+class Alias(StoredRow, table=True):
+    """A record that was merged, and the one that stands for it; chains are kept short.
+
+    It follows from the record (`sync.state.merged_into`) and is here to be found by `into_id`.
+    """
+
+    __tablename__ = "alias"
+    __table_args__ = (
+        Index(None, "into_id"),
+        check("into", "into_id <> record_id"),
+        check("merged", "merged_ms >= 0"),
+    )
+
+    record_id: str = ident(key=True)
+    kind: str = string()
+    into_id: str = ident()
+    merged_ms: int = big()
 
 
 class Snapshot(StoredRow, table=True):

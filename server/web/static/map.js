@@ -6,7 +6,7 @@ const PAGE_FEATURES = 5000;
 const GRID_PAGES_MAX = 10;
 const INCIDENTS_MAX = 5000;
 const LISTED_MAX = 100;
-const CLOSED = new Set(["closed", "rejected", "voided"]);
+const CLOSED = new Set(["closed", "rejected", "voided", "merged"]);
 const STATES = {
   reported: ["Reported", "已上报"],
   registered: ["Registered", "已立案"],
