@@ -39,6 +39,7 @@ ROOMS = {
         "households",
         "inbox",
         "layers",
+        "locate",
         "media",
         "merging",
         "web",
