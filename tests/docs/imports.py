@@ -12,6 +12,7 @@ ROOMS = {
         "api",
         "app",
         "cli",
+        "codes_command",
         "doctor",
         "doctor_command",
         "explaining",
