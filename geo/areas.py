@@ -94,6 +94,15 @@ def ordinal_of(span: Span) -> int:
     return span.lo // (span.hi - span.lo + 1) & ((1 << _BITS) - 1)
 
 
+def line_of(area_no: int) -> tuple[int, ...]:
+    """Return where an area's span and those of all areas above it may begin, nearest first.
+
+    `area_no` is the `lo` of a span. A level that does not exist in some place has no number.
+    """
+    starts = (area_no >> _BITS * above << _BITS * above for above in range(LEVEL_MAX))
+    return tuple(start for start in dict.fromkeys(starts) if start > 0)
+
+
 def assign_spans(
     entries: Iterable[AreaEntry], taken: Mapping[str, Span] | None = None
 ) -> dict[str, Span]:

@@ -23,6 +23,16 @@ from geo.measure import degrees_reaching, metres_per_degree
 # A fix worse than this says nothing about grids; the disc is cut to it.
 ACCURACY_M_MAX: Final = 2_000.0
 CANDIDATES_MAX: Final = 16
+_DISCS_AT_ONCE: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Disc:
+    """A measured position: WGS 84 degrees, and the radius in metres the device reports."""
+
+    lon: float
+    lat: float
+    accuracy_m: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +178,19 @@ class GridIndex:
         names: list[str | None] = [*self._ids, None]
         return [names[index] for index in first.tolist()]
 
+    def reach(self, discs: Sequence[Disc]) -> int:
+        """Return how many distances to boundaries `locate` measures for all these discs.
+
+        That is what they cost; asking costs little. Discs are cut to `ACCURACY_M_MAX`.
+        """
+        measured = 0
+        for start in range(0, len(discs), _DISCS_AT_ONCE):
+            boxes = shapely.box(
+                *np.transpose([_box(d) for d in discs[start:][:_DISCS_AT_ONCE]])
+            )
+            measured += self._tree.query(boxes).shape[1]
+        return measured
+
     def _first_hits(
         self, lons: NDArray[np.float64], lats: NDArray[np.float64]
     ) -> NDArray[np.int64]:
@@ -186,9 +209,7 @@ class GridIndex:
         self, lon: float, lat: float, radius_m: float, inside: frozenset[int]
     ) -> Location:
         """The slow path: every grid whose boundary the disc reaches."""
-        reach_lon, reach_lat = degrees_reaching(radius_m * 1.01 + 0.01, lat)
-        box = shapely.box(lon - reach_lon, lat - reach_lat, lon + reach_lon, lat + reach_lat)
-        near = self._tree.query(box).tolist()
+        near = self._tree.query(shapely.box(*_box(Disc(lon, lat, radius_m)))).tolist()
         found = [
             (index not in inside, 0.0 if index in inside else distance, index, distance)
             for index, distance in zip(near, self._distances_m(lon, lat, near), strict=True)
@@ -208,6 +229,18 @@ class GridIndex:
         here = shapely.points([edge.offset_m(lon, lat) for edge in edges])
         distances: list[float] = shapely.distance([edge.lines for edge in edges], here).tolist()
         return distances
+
+
+def _box(disc: Disc) -> tuple[float, float, float, float]:
+    """West, south, east and north of a box that holds the disc, cut to `ACCURACY_M_MAX`."""
+    radius_m = min(disc.accuracy_m, ACCURACY_M_MAX)
+    reach_lon, reach_lat = degrees_reaching(radius_m * 1.01 + 0.01, disc.lat)
+    return (
+        disc.lon - reach_lon,
+        disc.lat - reach_lat,
+        disc.lon + reach_lon,
+        disc.lat + reach_lat,
+    )
 
 
 def _edge(polygon: BaseGeometry) -> _Edge:

@@ -26,6 +26,7 @@ from server.identity.endpoints import router as identity
 from server.inbox.actor_endpoints import router as actors
 from server.inbox.endpoints import router as inbox
 from server.layers.endpoints import router as layers
+from server.locate.endpoints import router as locate
 from server.media.endpoints import router as media
 from server.media.tus_endpoints import router as uploads
 from server.merging.endpoints import router as merging
@@ -61,6 +62,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     inbox,
     actors,
     layers,
+    locate,
     media,
     uploads,
 )

@@ -21,6 +21,7 @@ from server import maintain as upkeep
 from server import serve as serving
 from server.app import VERSION, create_app
 from server.clock import now_ms
+from server.codes_command import codes_app
 from server.db import failpoints
 from server.db.postgres_store import UnsafeStore
 from server.db.store import StoreBusy
@@ -69,6 +70,7 @@ media_app = typer.Typer(no_args_is_help=True, help="Look after stored photos and
 app.add_typer(media_app, name="media")
 app.add_typer(erasures_app, name="erasures")
 app.add_typer(keys_app, name="keys")
+app.add_typer(codes_app, name="codes")
 app.command("doctor")(doctor)
 app.command("explain")(explain)
 

@@ -47,6 +47,7 @@ UNCOUNTED_PATHS = frozenset({"/livez", "/readyz", "/v1/sync/wait"})  # cheap, or
 BULK_PATHS = frozenset({"/v1/geojson:validate", "/v1/grids:import"})
 BULK_PREFIX = ("/v1/layers/", "/v1/boundary-changes")
 CHANGES_PATH = "/v1/boundary-changes"
+LOCATE_PATH = "/v1/locate"
 PARSED_PATHS = frozenset({SYNC_PATH}) | BULK_PATHS
 _STEPS = {"http.response.start": "answer-started", "http.response.body": "answered"}
 _CHARSET = re.compile(r'\s*charset\s*=\s*"?utf-?8"?\s*', re.IGNORECASE)
@@ -70,12 +71,21 @@ def body_rule(path: str, limits: Limits) -> BodyRule:
         return BodyRule(limit_bytes=limits.sync_bytes, deadline_s=limits.bulk_deadline_s)
     if path in BULK_PATHS or path.startswith(CHANGES_PATH):
         return BodyRule(limit_bytes=limits.geojson_bytes, deadline_s=limits.bulk_deadline_s)
+    if path == LOCATE_PATH:
+        return BodyRule(limit_bytes=limits.locate_bytes, deadline_s=limits.bulk_deadline_s)
     return BodyRule(limit_bytes=limits.json_bytes, deadline_s=limits.body_deadline_s)
 
 
 def is_upload(path: str) -> bool:
     """Say whether bodies sent to `path` are pieces of a photo."""
     return path == UPLOADS_PATH or path.startswith(f"{UPLOADS_PATH}/")
+
+
+def is_bulk(path: str, method: str) -> bool:
+    """Say whether a request waits for a place among the large ones."""
+    if path == LOCATE_PATH:
+        return method in WITH_BODY  # a batch; a single position is quick
+    return path in BULK_PATHS or path.startswith(BULK_PREFIX)
 
 
 def upload_pace(limits: Limits) -> Pace:
@@ -152,7 +162,7 @@ class Gate:
         if path in UNCOUNTED_PATHS:
             await self._app(scope, receive, answer.send)
             return
-        bulk = path in BULK_PATHS or path.startswith(BULK_PREFIX)
+        bulk = is_bulk(path, scope["method"])
         admission, rank = self._bulk if bulk else self._admission, rank_of(path)
         scope["state"]["load"] = self._admission.load
         if scope["method"] not in WITH_BODY:

@@ -20,6 +20,9 @@ class Limits(BaseSettings):
     sync_bytes: int = Field(default=MEBIBYTE, gt=0, description="POST /v1/sync, unpacked")
     json_bytes: int = Field(default=256 * 1024, gt=0, description="any other JSON body")
     geojson_bytes: int = Field(default=20 * MEBIBYTE, gt=0, description="GeoJSON imports")
+    locate_bytes: int = Field(
+        default=2 * MEBIBYTE, gt=0, description="a batch of positions, POST /v1/locate"
+    )
     gzip_ratio: int = Field(default=50, gt=1, description="unpacked over packed bytes")
     body_deadline_s: float = Field(default=30, gt=0, description="a whole JSON body")
     bulk_deadline_s: float = Field(default=120, gt=0, description="a whole GeoJSON body")
@@ -46,7 +49,9 @@ class Limits(BaseSettings):
     waiting: int = Field(default=64, ge=0, description="requests that may queue for a place")
     waiting_s: float = Field(default=0.5, gt=0, description="longest stay in that queue")
     bulk_requests: int = Field(
-        default=2, gt=0, description="layers, tiles and checks of imports worked on at once"
+        default=2,
+        gt=0,
+        description="layers, tiles, batches and checks of imports worked on at once",
     )
     bulk_waiting_s: float = Field(default=5, gt=0, description="longest stay in their queue")
     caller_requests: int = Field(

@@ -15,6 +15,7 @@ from geo.areas import (
     assign_spans,
     child_span,
     level_of,
+    line_of,
     ordinal_of,
 )
 from geo.errors import GeoError
@@ -44,6 +45,18 @@ def test_spans_nest_exactly_as_the_paths_do(one, other):
 @given(paths)
 def test_a_span_tells_its_level_and_slot(path):
     assert (level_of(span_at(path)), ordinal_of(span_at(path))) == (len(path), path[-1])
+
+
+@given(paths)
+def test_the_line_of_an_area_names_it_and_all_above_it_and_no_other(path):
+    above = [span_at(path[:level]).lo for level in range(len(path), 0, -1)]
+    assert line_of(span_at(path).lo) == tuple(above)
+
+
+def test_a_level_that_does_not_exist_has_no_place_in_a_line():
+    district = span_at((3, 7))
+    community = child_span(district, 4, 9)
+    assert line_of(community.lo) == (community.lo, district.lo, span_at((3,)).lo)
 
 
 @given(paths)

@@ -9,7 +9,7 @@ from pyproj import Transformer
 from shapely import MultiPolygon, Point, Polygon
 
 from geo.errors import GeoError
-from geo.locate import ACCURACY_M_MAX, CANDIDATES_MAX, GridIndex
+from geo.locate import ACCURACY_M_MAX, CANDIDATES_MAX, Disc, GridIndex
 from tests.geo.shapes import CELL, SOUTH, WEST, Lattice, brute_force, lattices, positions
 from tests.shared_data import shared_polygons, shared_rows
 
@@ -185,3 +185,20 @@ def test_real_requests_on_real_borders_have_one_owner_each():
     several = [position for position, found in owners.items() if len(found) > 1]
     assert (len(several), located.count(None)) == (665, 140)
     assert all(located[at] == min(owners[at], key=codes.__getitem__) for at in several)
+
+
+@given(st.data())
+def test_reach_counts_at_least_the_grids_whose_edge_is_measured(data):
+    lattice = data.draw(lattices(most=4))
+    index = GridIndex.build(lattice.cells)
+    places = data.draw(st.lists(positions(lattice), max_size=4))
+    radii = st.sampled_from([0.0, 65.0, 1e6])
+    discs = [Disc(lon, lat, data.draw(radii)) for lon, lat in places]
+    candidates = sum(len(index.locate(d.lon, d.lat, d.accuracy_m)) for d in discs)
+    assert candidates <= index.reach(discs) <= len(discs) * len(index)
+
+
+def test_reach_adds_up_over_many_discs():
+    index = GridIndex.build(SQUARES)
+    inside, outside = Disc(WEST + CELL / 2, SOUTH + CELL / 2, 5.0), Disc(0.0, 0.0, 5.0)
+    assert index.reach([inside, outside] * 700) == 700

@@ -1,0 +1,83 @@
+"""The grid of a measured position, one at a time or ten thousand, and who answers there."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from server.consolewrites import Asking
+from server.db.store import Store
+from server.deps import Now, StoreDep
+from server.grids.schemas import Place
+from server.identity.access import CurrentPrincipal
+from server.locate.finding import Found, find_all
+from server.locate.reading import Known, grids_told, known_of, place_told
+from server.locate.schemas import (
+    LocateAnswer,
+    LocateBatch,
+    LocateBatchAnswer,
+    LocateParameters,
+)
+from server.problems import InvalidBody, InvalidParameter, problems
+from server.replication.locating import published
+
+router = APIRouter(prefix="/v1/locate", tags=["grids"])
+
+
+async def _found(store: Store, places: Sequence[Place]) -> tuple[int, list[Found]]:
+    """The version of the boundaries and where the positions lie in it.
+
+    The one place that chooses an index. No connection is held while the geometry is asked.
+    """
+    now_in_force = await store.read(published)
+    found = await asyncio.to_thread(find_all, now_in_force.index, places)
+    return now_in_force.version, found
+
+
+def _batch_text(version: int, found: Sequence[Found], known: Known) -> str:
+    answer = LocateBatchAnswer(
+        version=version,
+        points=[place_told(each, known) for each in found],
+        grids=grids_told(known),
+    )
+    return answer.model_dump_json()
+
+
+@router.get("", responses=problems(InvalidParameter))
+async def locate_one(
+    *,
+    parameters: Annotated[LocateParameters, Query()],
+    principal: CurrentPrincipal,
+    store: StoreDep,
+    now: Now,
+) -> LocateAnswer:
+    """Name the grids a measured position may lie in, their communities and who answers there.
+
+    The position is a circle of `accuracy_m` metres in the datum you name, converted once. On a
+    shared edge the grid with the lowest code comes first.
+    """
+    version, found = await _found(store, [parameters.place()])
+    asking = Asking(principal=principal, now_ms=now)
+    known = await store.read(lambda db: known_of(db, asking, found))
+    told = place_told(found[0], known)
+    return LocateAnswer(**dict(told), version=version, grids=grids_told(known))
+
+
+@router.post(
+    "",
+    response_class=Response,
+    responses=problems(InvalidBody) | {200: {"model": LocateBatchAnswer}},
+)
+async def locate_batch(
+    *, body: LocateBatch, principal: CurrentPrincipal, store: StoreDep, now: Now
+) -> Response:
+    """Locate up to 10,000 positions at once, each answered as by `GET`, all in one version.
+
+    A batch whose circles reach more than 400,000 boundaries in all is refused; divide it.
+    """
+    version, found = await _found(store, body.points)
+    asking = Asking(principal=principal, now_ms=now)
+    known = await store.read(lambda db: known_of(db, asking, found))
+    text = await asyncio.to_thread(_batch_text, version, found, known)
+    return Response(text, media_type="application/json")

@@ -1,0 +1,117 @@
+"""What the caller may know of grids that were found, and the answer made of it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from geo.areas import line_of
+from server.areas.queries import scope_of
+from server.areas.scope import Scope
+from server.consolewrites import Asking
+from server.grids.queries import GridRow, grids_named
+from server.identity.principal import Principal, Role
+from server.identity.rules import SUPERVISING
+from server.locate.finding import Found
+from server.locate.queries import AnyRow, areas_named, workers_at
+from server.locate.schemas import (
+    CommunityAnswer,
+    GridAnswer,
+    PlaceAnswer,
+    PlaceCandidate,
+    WorkerAnswer,
+)
+
+WORKERS_MAX = 8
+_DEGREE_DIGITS = 7
+_METRE_DIGITS = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What the caller may know, of the grids in their scope alone."""
+
+    grids: Mapping[str, GridAnswer]
+
+
+def known_of(db: Connection, asking: Asking, found: Sequence[Found]) -> Known:
+    """Return what the caller may know of all candidates."""
+    named = sorted({each.grid for one in found for each in one.location})
+    scope = scope_of(db, asking.principal, asking.now_ms)
+    rows = grids_named(db, scope, named) if named else {}
+    if not rows:
+        return Known(grids={})
+    communities = areas_named(db, sorted({row.community_id for row in rows.values()}))
+    by_id = {row.id: row for row in communities}
+    workers = _workers(db, scope, asking, rows.values())
+    return Known(
+        grids={
+            grid: GridAnswer(
+                id=grid,
+                code=row.code,
+                name=row.name,
+                community=_community(by_id.get(row.community_id)),
+                workers=workers.get(grid),
+            )
+            for grid, row in rows.items()
+        }
+    )
+
+
+def _community(row: AnyRow | None) -> CommunityAnswer | None:
+    return None if row is None else CommunityAnswer(id=row.id, code=row.code, name=row.name)
+
+
+def _workers(
+    db: Connection, scope: Scope, asking: Asking, grids: Iterable[GridRow]
+) -> dict[str, list[WorkerAnswer]]:
+    """Who answers for each grid, by id; empty for those who may not know."""
+    principal = asking.principal
+    if principal.role not in {*SUPERVISING, Role.WORKER}:
+        return {}
+    lines = {row.id: line_of(row.area_no) for row in grids}
+    area_nos = sorted({number for line in lines.values() for number in line})
+    assigned: dict[int, list[AnyRow]] = {}
+    for row in workers_at(db, scope, area_nos, now_ms=asking.now_ms):
+        assigned.setdefault(row.lo, []).append(row)
+    return {grid: _told(principal, _nearest(line, assigned)) for grid, line in lines.items()}
+
+
+def _nearest(line: Iterable[int], assigned: Mapping[int, Sequence[AnyRow]]) -> Sequence[AnyRow]:
+    """Those assigned to the smallest area that has anybody."""
+    return next((assigned[number] for number in line if number in assigned), ())
+
+
+def _told(principal: Principal, rows: Sequence[AnyRow]) -> list[WorkerAnswer]:
+    return [
+        WorkerAnswer(login=row.login, area=row.area_id, area_code=row.code)
+        for row in rows
+        if principal.role is not Role.WORKER or row.account_id == principal.account
+    ][:WORKERS_MAX]
+
+
+def grids_told(known: Known) -> list[GridAnswer]:
+    """Every grid in the answer once, by code."""
+    return sorted(known.grids.values(), key=lambda each: (each.code, each.id))
+
+
+def place_told(found: Found, known: Known) -> PlaceAnswer:
+    """Return the answer about one position: the candidates the caller may see."""
+    candidates = [
+        PlaceCandidate(
+            grid=each.grid,
+            inside=each.inside,
+            share=found.shares.get(each.grid, 0.0),
+            distance_to_edge_m=round(each.distance_to_edge_m, _METRE_DIGITS),
+        )
+        for each in found.location
+        if each.grid in known.grids
+    ]
+    return PlaceAnswer(
+        lon=round(found.disc.lon, _DEGREE_DIGITS),
+        lat=round(found.disc.lat, _DEGREE_DIGITS),
+        grid=candidates[0].grid if candidates and candidates[0].inside else None,
+        # A candidate you may not see still makes the place uncertain.
+        certain=found.location.certain and bool(candidates),
+        candidates=candidates,
+    )
