@@ -20,6 +20,7 @@ from server.grids.endpoints import router as grids
 from server.health import router as health
 from server.history.endpoints import router as history
 from server.households.endpoints import router as households
+from server.households.search_endpoints import router as household_search
 from server.identity.endpoints import router as identity
 from server.inbox.actor_endpoints import router as actors
 from server.inbox.endpoints import router as inbox
@@ -50,6 +51,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     erasure,
     grids,
     households,
+    household_search,
     casework,
     casework_steps,
     conflicts,
