@@ -1,11 +1,13 @@
 """Questions about the household registry. Every one starts from a scope."""
 
+from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    CompoundSelect,
     Connection,
     Row,
     Select,
@@ -18,6 +20,7 @@ from sqlalchemy import (
 )
 
 from server.areas.scope import Scope, spans_named, within, within_spans
+from server.db.bulk import among_listed, listed
 from server.db.tables import Conflict, Dwelling, Household, Resident, Visit
 from sync.searching import Sought, Span
 
@@ -135,12 +138,11 @@ def contested_fields(db: Connection, scope: Scope, record_id: str) -> list[str]:
 
 def households_found(
     db: Connection, scope: Scope, text: str, asked: Sought, *, limit: int
-) -> Sequence[RegistryRow]:
-    """Households that `asked` finds, each once for every column by which it is found.
+) -> tuple[Sequence[tuple[RegistryRow, set[str]]], bool]:
+    """Households that `asked` finds with the columns by which each is found; True if cut.
 
-    A row is a household of the list with `matched`, the name of that column. No column gives
-    more than `limit` rows; those whose keys come first (an exact match does) are given. `text`
-    is what was typed: the code of a dwelling has to equal it.
+    No column gives more than `limit` rows; those whose keys come first (an exact match does)
+    are given. `text` is what was typed: the code of a dwelling has to equal it.
     """
     statement = _search(len(scope), limit, by_phone=asked.phone_ends is not None)
     named = {
@@ -151,7 +153,15 @@ def households_found(
     }
     if asked.phone_ends is not None:
         named |= _span_named("phone", asked.phone_ends)
-    return db.execute(statement, named).all()
+    found = db.execute(statement, named).all()
+    homes = _homes(db.dialect.name, len(scope))
+    ids = listed(db, {each.id for each in found})
+    rows = db.execute(homes, {**spans_named(scope), "ids": ids}).all() if found else []
+    matched: dict[str, set[str]] = {}
+    for each in found:
+        matched.setdefault(each.id, set()).add(each.matched)
+    full = any(n >= limit for n in Counter(each.matched for each in found).values())
+    return [(row, matched[row.id]) for row in rows], full
 
 
 def _span_named(name: str, span: Span) -> dict[str, str]:
@@ -159,23 +169,32 @@ def _span_named(name: str, span: Span) -> dict[str, str]:
 
 
 @lru_cache(maxsize=SEARCHES_CACHED)
-def _search(spans: int, limit: int, *, by_phone: bool) -> Select[*tuple[Any, ...]]:
+def _search(spans: int, limit: int, *, by_phone: bool) -> CompoundSelect[str, str]:
     """The statement of a search: to build it costs many times what it costs to run it."""
     sources = _sources(spans, limit)
     if by_phone:
         sources += _phone_sources(spans, limit)
-    found = union_all(*(select(each.c.id, each.c.matched) for each in sources)).subquery()
-    dwelling = (_dwelling.code.label("dwelling_code"), _dwelling.address)
-    joined = (found.join(Household.__table__, _household.id == found.c.id)).outerjoin(
+    return union_all(*(select(each.c.id, each.c.matched) for each in sources))
+
+
+@lru_cache(maxsize=SEARCHES_CACHED)
+def _homes(dialect: str, spans: int) -> Select[*tuple[Any, ...]]:
+    """The households of some ids, read apart from the search that found them."""
+    # An expression, so that the index of areas is not walked: few ids are known, and a plan
+    # made without knowing the scope would read all households of it.
+    area_no = _household.area_no + literal_column("0")
+    joined = Household.__table__.outerjoin(
         Dwelling.__table__, _dwelling.id == _household.dwelling_id
     )
-    # An expression, so that nobody walks the index of areas: the few ids that were found are
-    # known, and a plan made without knowing the scope would read all households of it.
-    area_no = _household.area_no + literal_column("0")
+    dwelling = (_dwelling.code.label("dwelling_code"), _dwelling.address)
     return (
-        select(*_household, *dwelling, found.c.matched)
+        select(*_household, *dwelling)
         .select_from(joined)
-        .where(within_spans(area_no, spans), ~_household.archived)
+        .where(
+            among_listed(dialect, _household.id, "ids"),
+            within_spans(area_no, spans),
+            ~_household.archived,
+        )
     )
 
 

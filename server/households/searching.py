@@ -1,8 +1,5 @@
 """From the rows a search found to its answer: each household once, with all that found it."""
 
-from collections import Counter
-from typing import Any
-
 from sqlalchemy import Connection
 
 from server.areas.scope import Scope
@@ -20,16 +17,12 @@ def found_in(
     Those found by most columns come first, then by id. `more` is true as well when a column
     gave as many rows as it may, because others may have been cut off.
     """
-    rows = queries.households_found(db, scope, text, asked, limit=limit + 1)
-    by_id: dict[str, tuple[queries.RegistryRow, set[Any]]] = {}
-    for row in rows:
-        by_id.setdefault(row.id, (row, set()))[1].add(row.matched)
-    of_column = Counter(row.matched for row in rows)
-    ordered = sorted(by_id.values(), key=lambda each: (-len(each[1]), each[0].id))
+    rows, cut = queries.households_found(db, scope, text, asked, limit=limit + 1)
+    ordered = sorted(rows, key=lambda each: (-len(each[1]), each[0].id))
     return FoundHouseholds(
         items=[
             FoundHousehold(household=household_body(row), matched=sorted(matched))
             for row, matched in ordered[:limit]
         ],
-        more=max(len(ordered), *of_column.values(), 0) > limit,
+        more=cut or len(ordered) > limit,
     )
