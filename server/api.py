@@ -21,6 +21,7 @@ from server.grids.endpoints import router as grids
 from server.health import router as health
 from server.history.endpoints import router as history
 from server.households.endpoints import router as households
+from server.households.search_endpoints import router as household_search
 from server.identifiers.endpoints import router as identifiers
 from server.identity.endpoints import router as identity
 from server.inbox.actor_endpoints import router as actors
@@ -55,6 +56,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     boundaries,
     households,
     identifiers,
+    household_search,
     casework,
     casework_steps,
     conflicts,

@@ -23,6 +23,9 @@ GeometryKind = Literal["POINT", "MULTIPOLYGON"]
 BIG = BigInteger().with_variant(Integer(), "sqlite")
 """64 bits on both: SQLite's INTEGER has 64, and GeoPackage knows no other word for it."""
 
+KEY_TEXT = Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
+"""Text in the order of its code points on both, so that an index finds how it begins."""
+
 
 class Id(TypeDecorator[str]):
     """A UUID as canonical lower-case text in Python, on both databases."""

@@ -1,14 +1,31 @@
 """Questions about the household registry. Every one starts from a scope."""
 
+from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, select
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Connection,
+    Row,
+    Select,
+    Subquery,
+    bindparam,
+    literal,
+    literal_column,
+    select,
+    union_all,
+)
 
-from server.areas.scope import Scope, within
+from server.areas.scope import Scope, spans_named, within, within_spans
+from server.db.bulk import among_listed, listed
 from server.db.tables import Conflict, Dwelling, Household, Resident, Visit
+from sync.searching import Sought, Span
 
 RESIDENTS_MAX = 500
+SEARCHES_CACHED = 256
 RegistryRow = Row[*tuple[Any, ...]]
 _household = Household.__table__.c
 _dwelling = Dwelling.__table__.c
@@ -117,3 +134,116 @@ def contested_fields(db: Connection, scope: Scope, record_id: str) -> list[str]:
         .order_by(conflict.field)
     )
     return list(db.execute(statement).scalars())
+
+
+def households_found(
+    db: Connection, scope: Scope, text: str, asked: Sought, *, limit: int
+) -> tuple[Sequence[tuple[RegistryRow, set[str]]], bool]:
+    """Households that `asked` finds with the columns by which each is found; True if cut.
+
+    No column gives more than `limit` rows; those whose keys come first (an exact match does)
+    are given. `text` is what was typed: the code of a dwelling has to equal it.
+    """
+    statement = _search(len(scope), limit, by_phone=asked.phone_ends is not None)
+    named = {
+        **spans_named(scope),
+        **_span_named("begins", asked.begins),
+        **_span_named("ends", asked.ends),
+        "code": text,
+    }
+    if asked.phone_ends is not None:
+        named |= _span_named("phone", asked.phone_ends)
+    found = db.execute(statement, named).all()
+    homes = _homes(db.dialect.name, len(scope))
+    ids = listed(db, {each.id for each in found})
+    rows = db.execute(homes, {**spans_named(scope), "ids": ids}).all() if found else []
+    matched: dict[str, set[str]] = {}
+    for each in found:
+        matched.setdefault(each.id, set()).add(each.matched)
+    full = any(n >= limit for n in Counter(each.matched for each in found).values())
+    return [(row, matched[row.id]) for row in rows], full
+
+
+def _span_named(name: str, span: Span) -> dict[str, str]:
+    return {f"{name}_low": span.low, f"{name}_high": span.high}
+
+
+@lru_cache(maxsize=SEARCHES_CACHED)
+def _search(spans: int, limit: int, *, by_phone: bool) -> CompoundSelect[str, str]:
+    """The statement of a search: to build it costs many times what it costs to run it."""
+    sources = _sources(spans, limit)
+    if by_phone:
+        sources += _phone_sources(spans, limit)
+    return union_all(*(select(each.c.id, each.c.matched) for each in sources))
+
+
+@lru_cache(maxsize=SEARCHES_CACHED)
+def _homes(dialect: str, spans: int) -> Select[*tuple[Any, ...]]:
+    """The households of some ids, read apart from the search that found them."""
+    # An expression, so that the index of areas is not walked: few ids are known, and a plan
+    # made without knowing the scope would read all households of it.
+    area_no = _household.area_no + literal_column("0")
+    joined = Household.__table__.outerjoin(
+        Dwelling.__table__, _dwelling.id == _household.dwelling_id
+    )
+    dwelling = (_dwelling.code.label("dwelling_code"), _dwelling.address)
+    return (
+        select(*_household, *dwelling)
+        .select_from(joined)
+        .where(
+            among_listed(dialect, _household.id, "ids"),
+            within_spans(area_no, spans),
+            ~_household.archived,
+        )
+    )
+
+
+def _sources(spans: int, limit: int) -> list[Subquery]:
+    """One short list `(id, matched)` of households for every column that is looked at."""
+    doors = _keyed(_household.id, "door", _household.door_key, "begins")
+    names = _keyed(_resident.household_id, "name", _resident.name_key, "begins")
+    begun = _keyed(_dwelling.id, "address", _dwelling.address_key, "begins")
+    ended = _keyed(_dwelling.id, "address", _dwelling.address_end_key, "ends")
+    coded = select(_dwelling.id, literal("code").label("matched")).where(
+        _dwelling.code == bindparam("code")
+    )
+    places = [_first(each, _dwelling, spans, limit) for each in (begun, ended, coded)]
+    return [
+        _first(doors, _household, spans, limit),
+        _first(names, _resident, spans, limit),
+        *(_living_at(each, limit) for each in places),
+    ]
+
+
+def _phone_sources(spans: int, limit: int) -> list[Subquery]:
+    """The lists for what may be a telephone number: that of a household or of a resident."""
+    homes = _keyed(_household.id, "phone", _household.phone_key, "phone")
+    people = _keyed(_resident.household_id, "phone", _resident.phone_key, "phone")
+    return [_first(homes, _household, spans, limit), _first(people, _resident, spans, limit)]
+
+
+def _keyed(
+    chosen: ColumnElement[str], matched: str, key: ColumnElement[str | None], span: str
+) -> Select[str, str]:
+    """What has a `key` in the span of this name, in the order of the key."""
+    statement = select(chosen.label("id"), literal(matched).label("matched")).where(
+        key >= bindparam(f"{span}_low"), key < bindparam(f"{span}_high")
+    )
+    return statement.order_by(key)
+
+
+def _first(statement: Select[str, str], of: Any, spans: int, limit: int) -> Subquery:
+    """The first rows in scope that were not put away: one walk of an index."""
+    return (
+        statement.where(within_spans(of.area_no, spans), ~of.archived)
+        .limit(literal_column(str(limit)))
+        .subquery()
+    )
+
+
+def _living_at(places: Subquery, limit: int) -> Subquery:
+    """The households of some dwellings."""
+    statement = select(_household.id.label("id"), places.c.matched).join(
+        places, places.c.id == _household.dwelling_id
+    )
+    return statement.where(~_household.archived).limit(literal_column(str(limit))).subquery()

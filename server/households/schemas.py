@@ -1,6 +1,6 @@
 """Wire models of the household registry. Limits of every field come from `sync.kinds`."""
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, Field, field_validator, model_validator
 
@@ -10,6 +10,9 @@ from server.paging import PageParameters
 from server.recordids import IdText
 from sync.kinds import SET_ELEMENTS_MAX
 
+SEARCH_CHARS_MAX = 100
+FOUND_DEFAULT = 20
+FOUND_MAX = 50
 Door = Annotated[str, FieldRule("household", "door")]
 ContactPhone = Annotated[str, FieldRule("household", "contact_phone")]
 SizeBand = Annotated[str, FieldRule("household", "size_band")]
@@ -43,6 +46,22 @@ class HouseholdParameters(PageParameters):
     grid: IdText | None = Field(None, description="Id of a grid.")
     status: HouseholdStatus | None = None
     archived: bool = Field(default=False, description="True: only what was put away.")
+
+
+class HouseholdSearch(Body):
+    """What to look for, in a body because addresses of calls are written into logs."""
+
+    q: str = Field(
+        min_length=1,
+        max_length=SEARCH_CHARS_MAX,
+        description="How a name, a door or an address begins, how an address ends, the code of"
+        " a dwelling, or at least the last four digits of a telephone number. Spaces, marks,"
+        " width and case do not matter.",
+    )
+    area: str | None = Field(
+        None, max_length=AREA_CHARS_MAX, description="Code or id of an area; all below it."
+    )
+    limit: int = Field(FOUND_DEFAULT, ge=1, le=FOUND_MAX, description="Households at most.")
 
 
 class HouseholdFields(Body):
@@ -161,6 +180,20 @@ class ResidentBody(BaseModel):
     phone: str | None
     status: str | None
     updated_ms: int
+
+
+class FoundHousehold(BaseModel):
+    """A household that was looked for, and by what it was found."""
+
+    household: HouseholdBody
+    matched: list[Literal["address", "code", "door", "name", "phone"]]
+
+
+class FoundHouseholds(BaseModel):
+    """What a search found; those found by most come first."""
+
+    items: list[FoundHousehold]
+    more: bool = Field(description="True if there may be others: say more to find them.")
 
 
 class HouseholdWithResidents(HouseholdBody):

@@ -14,6 +14,7 @@ import shapely
 from geo.boundary import decode_boundary
 from server.db import tables
 from sync.record import Record
+from sync.searching import end_key, phone_key, search_key
 from sync.state import is_away
 
 State = Mapping[str, Any]
@@ -53,7 +54,14 @@ def _announcement(state: State) -> dict[str, Any]:
 
 
 def _dwelling(state: State) -> dict[str, Any]:
-    return {"code": state["code"], "address": state["address"], "geom": point(state)}
+    address = state["address"]
+    return {
+        "code": state["code"],
+        "address": address,
+        "address_key": search_key(address),
+        "address_end_key": end_key(address),
+        "geom": point(state),
+    }
 
 
 def _household(state: State) -> dict[str, Any]:
@@ -61,12 +69,16 @@ def _household(state: State) -> dict[str, Any]:
         "door", "contact_phone", "size_band", "status", "visit_preference", "last_verified_ms"
     )(state)
     row["dwelling_id"] = state["dwelling"]
+    row["door_key"] = search_key(state.get("door"))
+    row["phone_key"] = phone_key(state.get("contact_phone"))
     row["languages"] = json.dumps(state.get("languages", []), ensure_ascii=False)
     return row
 
 
 def _resident(state: State) -> dict[str, Any]:
     row = _columns("name", "birth_year", "phone", "status")(state)
+    row["name_key"] = search_key(state["name"])
+    row["phone_key"] = phone_key(state.get("phone"))
     row["household_id"] = state["household"]
     return row
 

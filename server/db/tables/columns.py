@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 from sqlmodel import Field, SQLModel
 
-from server.db.types import BIG, Geometry4326, GeometryKind, Id
+from server.db.types import BIG, KEY_TEXT, Geometry4326, GeometryKind, Id
 
 NAMING: Final = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -44,6 +44,11 @@ def ident(*, null: bool = False, key: bool = False) -> Any:
 def string(*, null: bool = False, key: bool = False) -> Any:
     """Declare text without a length."""
     return _field(Text, null=null, key=key)
+
+
+def search(*, null: bool = True) -> Any:
+    """Declare a search key (`sync.searching`); NULL where there is nothing to look for."""
+    return _field(KEY_TEXT, null=null)
 
 
 def big(*, null: bool = False, key: bool = False) -> Any:

@@ -15,6 +15,7 @@ from server.db.tables.columns import (
     flag,
     ident,
     row_number,
+    search,
     shape,
     string,
 )
@@ -74,6 +75,8 @@ class Dwelling(Feature, table=True):
         Index(None, AREA_NO),
         Index(None, "grid_id"),
         Index(None, "code"),
+        Index(None, "address_key", AREA_NO),
+        Index(None, "address_end_key", AREA_NO),
         check("rev", "rev >= 1"),
         {"sqlite_autoincrement": True},
     )
@@ -81,6 +84,8 @@ class Dwelling(Feature, table=True):
     fid: int = row_number()
     code: str = string()
     address: str = string()
+    address_key: str | None = search()
+    address_end_key: str | None = search()
     geom: Any = shape("POINT")
 
 
@@ -92,6 +97,8 @@ class Household(Projection, table=True):
         Index(None, AREA_NO),
         Index(None, "grid_id"),
         Index(None, "dwelling_id"),
+        Index(None, "door_key", AREA_NO),
+        Index(None, "phone_key", AREA_NO),
         check("rev", "rev >= 1"),
     )
 
@@ -104,6 +111,8 @@ class Household(Projection, table=True):
     visit_preference: str | None = string(null=True)
     last_verified_ms: int | None = big(null=True)
     languages: str = string()
+    door_key: str | None = search()
+    phone_key: str | None = search()
 
 
 class Resident(Projection, table=True):
@@ -113,6 +122,8 @@ class Resident(Projection, table=True):
     __table_args__ = (
         Index(None, AREA_NO),
         Index(None, "household_id"),
+        Index(None, "name_key", AREA_NO),
+        Index(None, "phone_key", AREA_NO),
         check("rev", "rev >= 1"),
     )
 
@@ -122,6 +133,8 @@ class Resident(Projection, table=True):
     birth_year: int | None = big(null=True)
     phone: str | None = string(null=True)
     status: str | None = string(null=True)
+    name_key: str | None = search()
+    phone_key: str | None = search()
 
 
 class Visit(Projection, table=True):
