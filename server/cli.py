@@ -34,6 +34,7 @@ from server.identity.principal import Role
 from server.migrations import is_current
 from server.migrations import migrate as migrate_store
 from server.openapi import as_yaml
+from server.privacy_command import privacy_app
 from server.problems import Problem
 from server.restoring import begin_again
 from server.settings import Settings
@@ -67,6 +68,7 @@ app.add_typer(token_app, name="token")
 media_app = typer.Typer(no_args_is_help=True, help="Look after stored photos and recordings.")
 app.add_typer(media_app, name="media")
 app.add_typer(erasures_app, name="erasures")
+app.add_typer(privacy_app, name="privacy")
 app.command("doctor")(doctor)
 app.command("explain")(explain)
 

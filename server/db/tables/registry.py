@@ -18,6 +18,7 @@ from server.db.tables.columns import (
     shape,
     string,
 )
+from server.db.tables.held import projected
 
 AREA_NO = "area_no"
 
@@ -43,6 +44,7 @@ class Grid(Feature, table=True):
     """A grid polygon as it stands now; `grid_id` is its own id."""
 
     __tablename__ = "grid"
+    __held__ = projected("grid", community_id="community", geom="boundary")
     __table_args__ = (
         UniqueConstraint("id"),
         Index(None, AREA_NO),
@@ -65,6 +67,7 @@ class Dwelling(Feature, table=True):
     """A dwelling: an address and a point."""
 
     __tablename__ = "dwelling"
+    __held__ = projected("dwelling", geom="lon_e7")
     __table_args__ = (
         UniqueConstraint("id"),
         Index(None, AREA_NO),
@@ -84,6 +87,7 @@ class Household(Projection, table=True):
     """A household living at a dwelling."""
 
     __tablename__ = "household"
+    __held__ = projected("household", dwelling_id="dwelling")
     __table_args__ = (
         Index(None, AREA_NO),
         Index(None, "grid_id"),
@@ -106,6 +110,7 @@ class Resident(Projection, table=True):
     """A person of a household."""
 
     __tablename__ = "resident"
+    __held__ = projected("resident", household_id="household")
     __table_args__ = (
         Index(None, AREA_NO),
         Index(None, "household_id"),
@@ -124,6 +129,7 @@ class Visit(Projection, table=True):
     """A worker's visit to a household: a fact."""
 
     __tablename__ = "visit"
+    __held__ = projected("visit", household_id="household", visitor_id="visitor")
     __table_args__ = (
         Index(None, AREA_NO),
         Index(None, "household_id"),
@@ -142,6 +148,7 @@ class Announcement(Projection, table=True):
     """What an office tells everybody below an area, until a date."""
 
     __tablename__ = "announcement"
+    __held__ = projected("announcement", area_id="area")
     __table_args__ = (
         Index(None, AREA_NO),
         Index(None, "area_id"),
@@ -160,6 +167,7 @@ class EventClass(Projection, table=True):
     """A class of event from the catalogue; `area_no` is 0, everyone may read it."""
 
     __tablename__ = "event_class"
+    __held__ = projected("class")
     __table_args__ = (
         UniqueConstraint("id"),
         Index(None, "code"),
