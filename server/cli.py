@@ -311,7 +311,7 @@ def import_file(
 
 @app.command("export")
 def export_layer(
-    layer: Annotated[str, typer.Argument(help="grids, incidents or tasks")],
+    layer: Annotated[str, typer.Argument(help="grids, incidents, tasks or household-counts")],
     output: Annotated[Path, typer.Option(help="file to write")],
     *,
     file_format: Annotated[str, typer.Option("--format", help="gpkg, geojson or csv")] = "gpkg",

@@ -65,7 +65,7 @@ async def _rows(store: Store, layer: Layer, area: str | None) -> Sequence[LayerR
         if not is_current(db):
             raise ExportRefusedError("the store is not ready; run `jingwei migrate` first")
         scope = narrowed(db, _EVERYWHERE, area)
-        return layer_rows(db, scope, layer, selection=Selection(), limit=ROWS_MAX + 1)
+        return layer_rows(db, scope, layer, selection=Selection(file=True), limit=ROWS_MAX + 1)
 
     try:
         rows = await store.read(work)
