@@ -19,6 +19,7 @@ from sqlalchemy import Connection
 
 from server import maintain as upkeep
 from server import serve as serving
+from server.accesslog_command import access_app
 from server.app import VERSION, create_app
 from server.clock import now_ms
 from server.db import failpoints
@@ -69,6 +70,7 @@ media_app = typer.Typer(no_args_is_help=True, help="Look after stored photos and
 app.add_typer(media_app, name="media")
 app.add_typer(erasures_app, name="erasures")
 app.add_typer(privacy_app, name="privacy")
+app.add_typer(access_app, name="access-log")
 app.command("doctor")(doctor)
 app.command("explain")(explain)
 
@@ -166,6 +168,7 @@ def maintain(
     settings = Settings()
     wanted = upkeep.Wanted(
         tombstone_days=tombstone_days or settings.tombstone_days,
+        access_days=settings.access_days,
         dry_run=dry_run,
         rewrite=rewrite,
     )

@@ -9,6 +9,7 @@ from tests.style.sources import PRODUCT, Module, modules
 ROOMS = {
     "entrance": (
         "__main__",
+        "accesslog_command",
         "api",
         "app",
         "cli",
@@ -26,6 +27,7 @@ ROOMS = {
         "terminal",
     ),
     "features": (
+        "accesslog",
         "announcements",
         "archive",
         "areas",
