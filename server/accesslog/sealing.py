@@ -14,7 +14,6 @@ from server.db.store import Store, StoreBusy
 
 EVERY_S: Final = 60
 VERIFYING_MS: Final = 3_600_000
-ANCHOR_BYTES_MAX: Final = 256 * 2**20
 _LOG = logging.getLogger("jingwei.accesslog")
 
 
@@ -89,10 +88,10 @@ def verify(db: Connection, anchors: dict[int, str]) -> Verified:
     )
 
 
-async def keep_sealing(store: Store, anchor: Path | None) -> None:
-    """Seal once a minute, for ever. Several processes may do so: the head lets one in."""
+async def keep_sealing(store: Store, anchor: Path | None, *, every_s: float = EVERY_S) -> None:
+    """Seal again and again, for ever. Several processes may do so: the head lets one in."""
     while True:
-        await asyncio.sleep(EVERY_S)
+        await asyncio.sleep(every_s)
         try:
             await seal_all(store, anchor)
         except (StoreBusy, OSError):

@@ -1,6 +1,7 @@
 """Who read what: noted before the answer, sealed once, verified; on both stores."""
 
 import asyncio
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typer.testing import CliRunner
 
 from server.accesslog import queries
 from server.accesslog.chain import Noted
-from server.accesslog.sealing import anchors_in, seal_all, verify
+from server.accesslog.sealing import anchors_in, keep_sealing, seal_all, verify
 from server.accesslog.writing import AccessLog
 from server.cli import app
 from server.clock import new_id
@@ -52,6 +53,20 @@ async def entries(store: Store) -> list[Any]:
 async def faults(store: Store, anchor: Path | None = None) -> tuple[str, ...]:
     marks = {} if anchor is None else anchors_in(anchor)
     return (await store.read(partial(verify, anchors=marks))).faults
+
+
+async def until(done: Callable[[], bool]) -> None:
+    """Wait until something is so, at most a minute."""
+    for _ in range(6_000):
+        if done():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it never happened")
+
+
+def changed(db: Any, *, change: Any) -> int:
+    """Change entries behind the log's back."""
+    return int(db.execute(change).rowcount)
 
 
 def belong(db: Any, *, login: str, area: str | None) -> None:
@@ -208,7 +223,7 @@ async def test_an_edited_entry_is_found_whatever_was_edited(world: World, store:
             (row._mapping[column], ()),
         ):
             change = update(ENTRY).where(ENTRY.c.id == third.id).values({column: written})
-            await store.write(lambda db, change=change: db.execute(change).rowcount)
+            await store.write(partial(changed, change=change))
             assert await faults(store) == found, column
 
 
@@ -258,6 +273,22 @@ async def test_old_entries_are_forgotten_from_the_beginning_and_the_rest_still_f
     await seal_all(store, anchor)
     assert await faults(store, anchor) == ()
     assert [each.seq for each in await entries(store)] == [6]
+
+
+async def test_the_server_keeps_sealing_also_after_a_failure(
+    world: World, store: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    anchor = tmp_path / "anchor"
+    anchor.mkdir()  # a folder cannot be appended to
+    sealing = asyncio.create_task(keep_sealing(store, anchor, every_s=0.01))
+    await fill(store, world, 1)
+    await until(lambda: "could not be sealed" in caplog.text)
+    anchor.rmdir()
+    await fill(store, world, 1)
+    await until(anchor.exists)
+    sealing.cancel()
+    assert await faults(store, anchor) == ()
+    assert sorted(each.seq for each in await entries(store)) == [1, 2]
 
 
 async def test_the_commands_seal_verify_and_notice(
