@@ -161,13 +161,13 @@ KIND_HOLDINGS: Final[Mapping[str, KindHolding]] = MappingProxyType(
             "area title text valid_until_ms archived", Purpose.NOTICE, source=Source.OFFICE
         ),
         "dwelling": _holding(
-            "code address lon_e7 lat_e7 grid archived",
+            "code address lon_e7 lat_e7 grid archived merged_into",
             Purpose.REGISTRY,
             Purpose.VISITS,
             source=Source.OFFICE,
         ),
         "household": _holding(
-            "dwelling grid archived erased",
+            "dwelling grid archived erased merged_into",
             Purpose.REGISTRY,
             own={
                 "door": _VISIT,
@@ -180,7 +180,7 @@ KIND_HOLDINGS: Final[Mapping[str, KindHolding]] = MappingProxyType(
             sets={"languages": DataClass.P1},
         ),
         "resident": _holding(
-            "household grid archived erased",
+            "household grid archived erased merged_into",
             Purpose.REGISTRY,
             own={
                 "name": (Purpose.REGISTRY, Purpose.VISITS),
@@ -195,7 +195,8 @@ KIND_HOLDINGS: Final[Mapping[str, KindHolding]] = MappingProxyType(
             sets=_PHOTOS,
         ),
         "incident": _holding(
-            f"class priority address case_no task due_at_ms observed_at_ms rework {_PLACE}",
+            f"class priority address case_no task due_at_ms observed_at_ms rework "
+            f"merged_into {_PLACE}",
             Purpose.CASEWORK,
         ),
         "task": _holding(

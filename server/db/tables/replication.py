@@ -43,7 +43,7 @@ class MutationRow(StoredRow, table=True):
     __tablename__ = "mutation"
     __held__ = held(
         "pos device_id n record_id kind base at_ms quality received_ms place body_hash outcome "
-        "code field rev",
+        "code field rev ended_at",
         Purpose.ACCOUNTABILITY,
         Purpose.SYNC,
         p1="actor body",
@@ -149,7 +149,7 @@ class BucketExit(StoredRow, table=True):
 
     __tablename__ = "bucket_exit"
     __held__ = held(
-        "record_id seq why left_ms",
+        "record_id seq why left_ms merged_into",
         Purpose.SYNC,
         p1="bucket to_bucket",
         retention=Retention.MAINTAINED,
@@ -178,6 +178,12 @@ class Alias(StoredRow, table=True):
     """
 
     __tablename__ = "alias"
+    __held__ = held(
+        "record_id kind into_id merged_ms",
+        Purpose.SYNC,
+        retention=Retention.RECORD,
+        source=Source.OFFICE,
+    )
     __table_args__ = (
         Index(None, "into_id"),
         check("into", "into_id <> record_id"),
