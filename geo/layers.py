@@ -21,13 +21,18 @@ class DataClass(StrEnum):
 
 
 class FieldKind(StrEnum):
-    """What a field of a layer holds. There is no kind for free text."""
+    """What a field of a layer holds. There is no kind for free text.
+
+    COUNT is a number of people or households in the area that `source` numbers, None where it
+    is held back (`geo.anonymity`).
+    """
 
     ID = "id"
     CODE = "code"
     PLACE_NAME = "place-name"
     STATE = "state"
     INTEGER = "integer"
+    COUNT = "count"
     TIME = "time"
 
 
@@ -142,6 +147,24 @@ TASKS: Final = Layer(
     time_field="state_at",
 )
 
+HOUSEHOLD_COUNTS: Final = Layer(
+    id="household-counts",
+    title="Households per grid",
+    description=(
+        "How many households live in each grid. A number is null where it is about too few, or "
+        "would give a neighbour's away: below 5 on a screen, below 10 in a file."
+    ),
+    geometry=GeometryKind.MULTI_POLYGON,
+    fields=(
+        _ID,
+        _field("code", FieldKind.CODE, "Code"),
+        _field("name", FieldKind.PLACE_NAME, "Name"),
+        _field("households", FieldKind.COUNT, "Households", "area_no"),
+        _field("valid_from", FieldKind.TIME, "In force since", "valid_from_ms"),
+    ),
+    time_field="valid_from",
+)
+
 LAYERS: Final[Mapping[str, Layer]] = MappingProxyType(
-    {each.id: each for each in (GRIDS, INCIDENTS, TASKS)}
+    {each.id: each for each in (GRIDS, INCIDENTS, TASKS, HOUSEHOLD_COUNTS)}
 )

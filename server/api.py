@@ -7,6 +7,7 @@ or not.
 
 from fastapi import APIRouter
 
+from server.accesslog.endpoints import router as accesses
 from server.announcements.endpoints import router as announcements
 from server.archive.endpoints import router as archive
 from server.areas.endpoints import router as areas
@@ -42,6 +43,7 @@ OPEN: tuple[APIRouter, ...] = (
     web,
 )
 ROUTERS: tuple[APIRouter, ...] = (
+    accesses,
     identity,
     devices,
     assignments,

@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 
 from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
 
+from server.accesslog.sealing import keep_sealing
 from server.api import OPEN, ROUTERS
 from server.db.store import Store, StoreBusy, open_store
 from server.gate import Gate
@@ -51,10 +53,13 @@ async def _running(app: FastAPI) -> AsyncIterator[None]:
     await wakeups.start()
     await quotas.start()
     collecting = asyncio.create_task(keep_collecting(app.state.store, app.state.media))
+    anchor = Path(settings.access_anchor) if settings.access_anchor else None
+    sealing = asyncio.create_task(keep_sealing(app.state.store, anchor))
     try:
         yield
     finally:
         collecting.cancel()
+        sealing.cancel()
         await asyncio.wait([collecting])  # its last statement still needs the store
         await quotas.close()
         await wakeups.close()

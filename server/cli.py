@@ -19,6 +19,7 @@ from sqlalchemy import Connection
 
 from server import maintain as upkeep
 from server import serve as serving
+from server.accesslog_command import access_app
 from server.app import VERSION, create_app
 from server.clock import now_ms
 from server.codes_command import codes_app
@@ -36,6 +37,7 @@ from server.keys_command import check_keys, keys_app
 from server.migrations import is_current
 from server.migrations import migrate as migrate_store
 from server.openapi import as_yaml
+from server.privacy_command import privacy_app
 from server.problems import Problem
 from server.restoring import begin_again
 from server.settings import Settings
@@ -71,6 +73,8 @@ app.add_typer(media_app, name="media")
 app.add_typer(erasures_app, name="erasures")
 app.add_typer(keys_app, name="keys")
 app.add_typer(codes_app, name="codes")
+app.add_typer(privacy_app, name="privacy")
+app.add_typer(access_app, name="access-log")
 app.command("doctor")(doctor)
 app.command("explain")(explain)
 
@@ -169,6 +173,7 @@ def maintain(
     settings = Settings()
     wanted = upkeep.Wanted(
         tombstone_days=tombstone_days or settings.tombstone_days,
+        access_days=settings.access_days,
         dry_run=dry_run,
         rewrite=rewrite,
     )
@@ -314,7 +319,7 @@ def import_file(
 
 @app.command("export")
 def export_layer(  # noqa: PLR0913 - the options of the command
-    layer: Annotated[str, typer.Argument(help="grids, incidents or tasks")],
+    layer: Annotated[str, typer.Argument(help="grids, incidents, tasks or household-counts")],
     output: Annotated[Path, typer.Option(help="file to write")],
     *,
     file_format: Annotated[str, typer.Option("--format", help="gpkg, geojson or csv")] = "gpkg",

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from server.accesslog.queries import forget_before
 from server.clock import now_ms
 from server.db.store import Store, open_store
 from server.identifiers import queries
@@ -24,6 +25,7 @@ class Wanted:
 
     tombstone_days: int
     dry_run: bool
+    access_days: int
     rewrite: bool = False
 
 
@@ -43,6 +45,11 @@ async def maintain(url: str, settings: Settings, wanted: Wanted) -> list[str]:
         )
         readable = await release_readable(store, now_ms=now, dry_run=wanted.dry_run)
         numbers, keys = await _numbers(store, settings, now, dry_run=wanted.dry_run)
+        unknown = await store.write(
+            lambda db: forget_before(
+                db, before_ms=now - wanted.access_days * DAY_MS, dry_run=wanted.dry_run
+            )
+        )
         if not wanted.dry_run:
             await store.scrub(whole=wanted.rewrite)
     finally:
@@ -51,6 +58,7 @@ async def maintain(url: str, settings: Settings, wanted: Wanted) -> list[str]:
         f"what left long ago: {forgotten.exits} forgotten in {forgotten.buckets} buckets",
         f"work that waited for a record that is here: {missed} released",
         f"snapshots made long ago: {old} dropped",
+        f"reads of personal data long ago: {unknown} forgotten",
         f"work of newer apps that can be read now: {readable} released",
         f"identity numbers that expired: {numbers} destroyed",
         f"data keys: {keys.keys} destroyed, {keys.left} left",

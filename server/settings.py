@@ -100,6 +100,16 @@ class Settings(BaseSettings):
         le=365,
         description="days without contact after which phones drop what they hold",
     )
+    access_anchor: str = Field(
+        default="./var/access-anchor.log",
+        description="file for the ends of the access log, better on another disk; empty: none",
+    )
+    access_days: int = Field(
+        default=1_095,
+        ge=1,
+        le=36_500,
+        description="days for which it is known who read what",
+    )
     hsts: bool = Field(default=False, description="behind TLS: tell browsers to insist on it")
     media_url: str = Field(
         default="./var/media",

@@ -15,9 +15,11 @@ from pydantic_settings import BaseSettings
 
 from server.cli import add_commands
 from server.cli import app as command_line
+from server.privacy.catalogue import Entry, by_place, kind_entries, table_entries
 from server.problems import describe_problems
 from server.settings import Limits, Settings
 from sync.fields import Choice, Integer, Media, Ref, Text
+from sync.holding import PURPOSES, RETENTIONS, SOURCES
 from sync.kinds import KINDS, Kind
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -136,6 +138,48 @@ def record_kinds_page() -> str:
     )
 
 
+def _said(entry: Entry) -> str:
+    if entry.holding is None:
+        return f"| `{entry.name}` | | | | |"
+    purposes = ", ".join(entry.holding.purposes)
+    return (
+        f"| `{entry.name}` | {entry.holding.data_class} | {purposes} "
+        f"| {entry.holding.retention} | {entry.holding.source} |"
+    )
+
+
+def _catalogue_parts(entries: list[Entry]) -> Iterator[str]:
+    for place, found in by_place(entries).items():
+        yield from (f"### {place}", "", "| | Class | Purposes | Retention | Source |")
+        yield from ("|---|---|---|---|---|", *map(_said, found), "")
+
+
+def _words(title: str, meanings: Mapping[Any, str]) -> list[str]:
+    rows = [f"| {word} | {_cell(meaning)} |" for word, meaning in meanings.items()]
+    return [f"## {title}", "", "| Word | Meaning |", "|---|---|", *rows, ""]
+
+
+def data_catalogue_page() -> str:
+    """Return the page of every field and column: class, purposes, retention, source."""
+    intro = (
+        "Everything that is held, and why. Classes and what is refused are explained in "
+        "[privacy](../privacy.md). `jingwei privacy check` fails for a field or column that is "
+        "missing here."
+    )
+    body = [
+        *_words("Purposes", PURPOSES),
+        *_words("Retention", RETENTIONS),
+        *_words("Source of truth", SOURCES),
+        "## Record kinds",
+        "",
+        *_catalogue_parts(kind_entries()),
+        "## Tables",
+        "",
+        *_catalogue_parts(table_entries()),
+    ]
+    return _page("Data catalogue", intro, body)
+
+
 def _option_rows(command: Any) -> Iterator[str]:
     for parameter in command.params:
         if parameter.name == "help":
@@ -184,6 +228,7 @@ PAGES: Mapping[str, Callable[[], str]] = MappingProxyType(
     {
         "docs/reference/command-line.md": command_line_page,
         "docs/reference/configuration.md": configuration_page,
+        "docs/reference/data-catalogue.md": data_catalogue_page,
         "docs/reference/http.md": http_page,
         "docs/reference/problems.md": problems_page,
         "docs/reference/record-kinds.md": record_kinds_page,

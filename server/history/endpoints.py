@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from sqlalchemy import Connection
 
+from server.accesslog.access import ReadingDep
 from server.archive.queries import record_in
 from server.areas.queries import scope_of
 from server.deps import Now, StoreDep
@@ -26,6 +27,7 @@ async def read_history(
     principal: InboxPrincipal,
     store: StoreDep,
     now: Now,
+    reading: ReadingDep,
 ) -> Page[HistoryItem]:
     """Tell who asked for what about a record, in the order in which it took effect.
 
@@ -51,4 +53,6 @@ async def read_history(
 
     found = await store.read(read)
     page, following = paged(found, parameters.limit, lambda each: (each[0],))
+    if parameters.values:
+        await reading.note("history", "record", (record_id,))
     return Page(items=[item for _, item in page], next=following)

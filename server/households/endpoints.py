@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
+from server.accesslog.access import ReadingDep
 from server.areas.queries import narrowed, scope_of
 from server.consolewrites import Asking, tagged
 from server.deps import Now, StoreDep
@@ -96,6 +97,7 @@ async def list_households(
     principal: RegistryPrincipal,
     store: StoreDep,
     now: Now,
+    reading: ReadingDep,
 ) -> Page[HouseholdBody]:
     """List the households you may see, in the order of their ids."""
     key = decode_cursor(parameters.cursor, str)
@@ -114,6 +116,7 @@ async def list_households(
         )
     )
     page, following = paged(rows, parameters.limit, lambda row: (row.id,))
+    await reading.note("list", "household", (row.id for row in page))
     return Page(items=[household_body(row) for row in page], next=following)
 
 
@@ -139,7 +142,12 @@ async def create_household(
     responses={**problems(Forbidden, NotFound), **MOVED},
 )
 async def read_household(
-    *, household_id: PathId, principal: RegistryPrincipal, store: StoreDep, now: Now
+    *,
+    household_id: PathId,
+    principal: RegistryPrincipal,
+    store: StoreDep,
+    now: Now,
+    reading: ReadingDep,
 ) -> Response:
     """Return a household with its residents; the `ETag` covers the household itself."""
     try:
@@ -148,6 +156,7 @@ async def read_household(
         )
     except RecordMerged as merged:
         return moved_to(f"/v1/households/{merged.into}")
+    await reading.note("read", "household", (found.id, *(each.id for each in found.residents)))
     return tagged(found, found.rev)
 
 
@@ -173,12 +182,18 @@ async def change_household(
 
 @router.get("/households/{household_id}/residents", responses=problems(Forbidden, NotFound))
 async def list_residents(
-    *, household_id: PathId, principal: RegistryPrincipal, store: StoreDep, now: Now
+    *,
+    household_id: PathId,
+    principal: RegistryPrincipal,
+    store: StoreDep,
+    now: Now,
+    reading: ReadingDep,
 ) -> Page[ResidentBody]:
     """List the residents of a household, at most 500, in one page."""
     found = await store.read(
         lambda db: whole_household(db, scope_of(db, principal, now), household_id)
     )
+    await reading.note("list", "resident", (each.id for each in found.residents))
     return Page(items=found.residents, next=None)
 
 
@@ -210,7 +225,12 @@ async def create_resident(
     responses={**problems(Forbidden, NotFound), **MOVED},
 )
 async def read_resident(
-    *, resident_id: PathId, principal: RegistryPrincipal, store: StoreDep, now: Now
+    *,
+    resident_id: PathId,
+    principal: RegistryPrincipal,
+    store: StoreDep,
+    now: Now,
+    reading: ReadingDep,
 ) -> Response:
     """Return one resident."""
     try:
@@ -219,6 +239,7 @@ async def read_resident(
         )
     except RecordMerged as merged:
         return moved_to(f"/v1/residents/{merged.into}")
+    await reading.note("read", "resident", (row.id,))
     return tagged(resident_body(row), row.rev)
 
 
@@ -250,6 +271,7 @@ async def list_visits(
     principal: RegistryPrincipal,
     store: StoreDep,
     now: Now,
+    reading: ReadingDep,
 ) -> Page[VisitBody]:
     """List the visits paid to a household, the newest arrival first."""
     key = decode_cursor(parameters.cursor, int, str)
@@ -263,4 +285,7 @@ async def list_visits(
         )
     )
     page, following = paged(rows, parameters.limit, lambda row: (row.created_ms, row.id))
+    await reading.note(
+        "list", "visit", (household_id, *(row.id for row in page)) if page else ()
+    )
     return Page(items=[visit_body(row) for row in page], next=following)

@@ -16,6 +16,7 @@ from typing import Any
 
 from server.imports.report import ImportReport
 from sync.kinds import Kind
+from sync.refused import refused_concept
 
 FILE_BYTES_MAX = 256 * 2**20
 ROWS_MAX = 2_000_000
@@ -103,6 +104,7 @@ def _check_header(
     if missing:
         reason = f"lacks the column {', '.join(missing)}"
         raise FileFault(reason, f"the first line must name the columns among {columns}")
+    check_names(header)
     unknown = [index + 1 for index, name in enumerate(header) if name not in known]
     if unknown:
         places = ", ".join(map(str, unknown))
@@ -111,6 +113,22 @@ def _check_header(
         )
     if len(set(header)) < len(header):
         raise FileFault("names a column twice")
+
+
+def check_names(names: Sequence[str]) -> None:
+    """Refuse names of columns that come near what jingwei does not store about people.
+
+    Raises:
+        FileFault: with the number of each column, and the concept.
+    """
+    refused = [
+        f"{number} ({concept})"
+        for number, name in enumerate(names, 1)
+        if (concept := refused_concept(name)) is not None
+    ]
+    if refused:
+        reason = f"has columns that are never stored (number {', '.join(refused)})"
+        raise FileFault(reason, "remove them from the file; see docs/privacy.md")
 
 
 class Cells:

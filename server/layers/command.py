@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import typer
@@ -82,7 +82,9 @@ async def _rows(
         if not is_current(db):
             raise ExportRefusedError("the store is not ready; run `jingwei migrate` first")
         scope = narrowed(db, _EVERYWHERE, area)
-        return layer_rows(db, scope, layer, selection=selection, limit=ROWS_MAX + 1)
+        return layer_rows(
+            db, scope, layer, selection=replace(selection, file=True), limit=ROWS_MAX + 1
+        )
 
     try:
         rows = await store.read(work)

@@ -44,7 +44,7 @@ class _Column:
 
 def _column(kind: FieldKind, values: Sequence[Any], form: ExportFormat) -> _Column:
     missing = np.array([each is None for each in values], dtype=bool)
-    if kind is FieldKind.INTEGER:
+    if kind in {FieldKind.INTEGER, FieldKind.COUNT}:
         numbers = np.array([each or 0 for each in values], dtype=np.int64)
         return _Column(values=numbers, missing=missing)
     if kind is FieldKind.TIME and form is ExportFormat.GPKG:

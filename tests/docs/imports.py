@@ -9,6 +9,7 @@ from tests.style.sources import PRODUCT, Module, modules
 ROOMS = {
     "entrance": (
         "__main__",
+        "accesslog_command",
         "api",
         "app",
         "cli",
@@ -21,12 +22,14 @@ ROOMS = {
         "keys_command",
         "maintain",
         "openapi",
+        "privacy_command",
         "reference",
         "restoring",
         "serve",
         "terminal",
     ),
     "features": (
+        "accesslog",
         "announcements",
         "archive",
         "areas",
@@ -46,6 +49,7 @@ ROOMS = {
         "locate",
         "media",
         "merging",
+        "privacy",
         "web",
     ),
     "replication": ("replication",),

@@ -7,6 +7,7 @@ import pytest
 
 from sync.exchange import SyncReply
 from sync.outcome import Code, Outcome
+from sync.refused import REFUSED
 from sync.wire import decode_reply, decode_request
 from tests.docs.pages import blocks, read
 from tests.style.sources import PRODUCT, ROOT, modules
@@ -52,3 +53,18 @@ def test_the_glossary_names_what_is_in_the_code() -> None:
     sources = " ".join(module.text for module in modules(*PRODUCT))
     assert names
     assert [name for name in sorted(names) if not re.search(rf"\b{name}\b", sources)] == []
+
+
+def test_the_page_shows_what_is_refused() -> None:
+    table = read("docs/privacy.md").split("<!-- refused:", 1)[1].split("\n\n", 2)[1]
+    shown = [
+        tuple(cell.strip() for cell in line.strip("|").split("|"))
+        for line in table.splitlines()[2:]
+    ]
+    assert shown == [
+        (
+            each.concept,
+            *(", ".join(words) for words in (each.english, each.pinyin, each.chinese)),
+        )
+        for each in REFUSED
+    ]

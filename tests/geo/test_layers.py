@@ -5,8 +5,8 @@ import pytest
 from geo.layers import LAYERS, DataClass, FieldKind, Layer
 
 
-def test_there_are_three_layers_and_each_has_one_identifier():
-    assert set(LAYERS) == {"grids", "incidents", "tasks"}
+def test_there_are_four_layers_and_each_has_one_identifier():
+    assert set(LAYERS) == {"grids", "incidents", "tasks", "household-counts"}
     for layer in LAYERS.values():
         assert layer.fields[0].name == "id"
 

@@ -194,12 +194,14 @@ async def test_what_expired_is_destroyed_by_maintenance(
         before = numbers.data_keys()
         past = update(table).where(table.c.resident_id != ben).values(set_ms=1, expires_ms=2)
         await store.write(lambda db: db.execute(past))
-        wanted = Wanted(tombstone_days=30, dry_run=True)
+        wanted = Wanted(tombstone_days=30, access_days=180, dry_run=True)
         assert "identity numbers that expired: 2 destroyed" in await maintain(
             database_url, settings, wanted
         )
         assert numbers.data_keys() == before
-        done = await maintain(database_url, settings, Wanted(tombstone_days=30, dry_run=False))
+        done = await maintain(
+            database_url, settings, Wanted(tombstone_days=30, access_days=180, dry_run=False)
+        )
         assert "identity numbers that expired: 2 destroyed" in done
         assert "data keys: 2 destroyed, 0 left" in done
         assert not numbers.data_keys() & before

@@ -49,7 +49,8 @@ async def features(desk: Desk, layer: str, login: str = "analyst", **query: Any)
 
 async def test_the_layers_say_what_they_hold(desk: Desk) -> None:
     listed = (await desk.get("/v1/layers", "analyst")).json()["items"]
-    assert [each["id"] for each in listed] == ["grids", "incidents", "tasks"]
+    names = ["grids", "incidents", "tasks", "household-counts"]
+    assert [each["id"] for each in listed] == names
     for each in listed:
         assert each["time_field"] in {field["name"] for field in each["fields"]}
 
@@ -70,7 +71,7 @@ async def test_no_layer_tells_what_people_wrote_or_who_they_are(
     order = {"assignee": "ann", "instruction": private}
     path = f"/v1/incidents/{incident['id']}/dispatch"
     await desk.done(path, "dispatcher", order, rev=incident["rev"])
-    for layer in ("grids", "incidents", "tasks"):
+    for layer in ("grids", "incidents", "tasks", "household-counts"):
         text = (await desk.get(f"/v1/layers/{layer}", "analyst")).text
         assert private not in text
         for account in world.accounts.values():

@@ -7,6 +7,7 @@ from typing import Final
 
 from sqlalchemy import MetaData
 
+from server.db.tables.access import AccessEntry, AccessHead, AccessRecord
 from server.db.tables.boundaries import BoundaryChange, GridLineage, GridVersion
 from server.db.tables.casework import Claim, Incident, Note, Report, Task
 from server.db.tables.columns import StoredRow
@@ -57,6 +58,9 @@ __all__ = [
     "FEATURE_TABLES",
     "METADATA",
     "OUTCOMES",
+    "AccessEntry",
+    "AccessHead",
+    "AccessRecord",
     "Account",
     "Alias",
     "Announcement",

@@ -14,6 +14,8 @@ from server.db.tables.columns import (
     shape,
     string,
 )
+from server.db.tables.held import held
+from sync.holding import Purpose, Retention, Source
 
 CHANGE_STATES = ("draft", "published", "discarded")
 
@@ -26,6 +28,14 @@ class GridVersion(StoredRow, table=True):
     """
 
     __tablename__ = "grid_version"
+    __held__ = held(
+        "fid grid_id rev area_no code name community_id area_m2 valid_from_ms valid_to_ms "
+        "change_id recorded_ms geom",
+        Purpose.BOUNDARIES,
+        p1="published_by",
+        retention=Retention.STORE,
+        source=Source.OFFICE,
+    )
     __table_args__ = (
         UniqueConstraint("grid_id", "valid_from_ms"),
         Index(None, "area_no"),
@@ -60,6 +70,13 @@ class BoundaryChange(StoredRow, table=True):
     """
 
     __tablename__ = "boundary_change"
+    __held__ = held(
+        "id rev state area_id area_no content base created_ms updated_ms published_ms result",
+        Purpose.BOUNDARIES,
+        p1="reason drawn_by published_by",
+        retention=Retention.STORE,
+        source=Source.OFFICE,
+    )
     __table_args__ = (
         Index(None, "area_no"),
         Index(None, "created_ms", "id"),
@@ -92,6 +109,11 @@ class GridLineage(StoredRow, table=True):
     """
 
     __tablename__ = "grid_lineage"
+    __held__ = held(
+        "change_id parent_id child_id at_ms area_m2 parent_ppm child_ppm households",
+        Purpose.BOUNDARIES,
+        retention=Retention.STORE,
+    )
     __table_args__ = (
         Index(None, "parent_id"),
         Index(None, "child_id"),

@@ -5,6 +5,7 @@ from typing import Any
 from sqlalchemy import Index, UniqueConstraint
 
 from server.db.tables.columns import big, check, flag, ident, row_number, shape, string
+from server.db.tables.held import projected
 from server.db.tables.registry import AREA_NO, Feature, Projection
 
 
@@ -12,6 +13,13 @@ class Report(Feature, table=True):
     """What one person observed at one time: a fact. `media` is a JSON list of hashes."""
 
     __tablename__ = "report"
+    __held__ = projected(
+        "report",
+        class_code="class",
+        incident_id="incident",
+        reporter_id="reporter",
+        geom="lon_e7",
+    )
     __table_args__ = (
         UniqueConstraint("id"),
         Index(None, AREA_NO),
@@ -38,6 +46,7 @@ class Incident(Feature, table=True):
     """A problem to be solved, and where it stands."""
 
     __tablename__ = "incident"
+    __held__ = projected("incident", class_code="class", task_id="task", geom="lon_e7")
     __table_args__ = (
         UniqueConstraint("id"),
         Index(None, AREA_NO, "state"),
@@ -67,6 +76,7 @@ class Task(Feature, table=True):
     """Work given to one person because of an incident."""
 
     __tablename__ = "task"
+    __held__ = projected("task", incident_id="incident", assignee_id="assignee", geom="lon_e7")
     __table_args__ = (
         UniqueConstraint("id"),
         Index(None, AREA_NO, "state"),
@@ -95,6 +105,7 @@ class Note(Projection, table=True):
     """A remark on another record: a fact."""
 
     __tablename__ = "note"
+    __held__ = projected("note", parent_id="parent", author_id="author")
     __table_args__ = (
         Index(None, AREA_NO),
         Index(None, "parent_id"),
@@ -112,6 +123,7 @@ class Claim(Feature, table=True):
     """Somebody says that a step of a life cycle was done; kept whether or not it counted."""
 
     __tablename__ = "claim"
+    __held__ = projected("claim", parent_id="parent", by_id="by", geom="lon_e7")
     __table_args__ = (
         UniqueConstraint("id"),
         Index(None, AREA_NO),

@@ -18,6 +18,7 @@ from sqlalchemy import (
 )
 from sqlmodel import Field, SQLModel
 
+from server.db.tables.held import Held
 from server.db.types import BIG, KEY_TEXT, Geometry4326, GeometryKind, Id
 
 NAMING: Final = {
@@ -34,6 +35,7 @@ class StoredRow(SQLModel):
 
     metadata: ClassVar[MetaData] = MetaData(naming_convention=NAMING)
     __table__: ClassVar[Table]
+    __held__: ClassVar[Held]
 
 
 def ident(*, null: bool = False, key: bool = False) -> Any:

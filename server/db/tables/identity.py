@@ -3,12 +3,15 @@
 from sqlalchemy import ForeignKeyConstraint, Index, UniqueConstraint
 
 from server.db.tables.columns import StoredRow, big, check, flag, ident, one_of, string
+from server.db.tables.held import held
+from sync.holding import Purpose, Retention, Source
 
 
 class Incarnation(StoredRow, table=True):
     """One life of this store; the newest row counts. A restore from backup adds one."""
 
     __tablename__ = "incarnation"
+    __held__ = held("id created_ms", Purpose.SYNC, retention=Retention.STORE)
 
     id: str = ident(key=True)
     created_ms: int = big()
@@ -18,6 +21,12 @@ class Area(StoredRow, table=True):
     """A node of the area tree. Its subtree is every area whose `lo` lies in `[lo, hi]`."""
 
     __tablename__ = "area"
+    __held__ = held(
+        "id code name level parent_id lo hi",
+        Purpose.BOUNDARIES,
+        retention=Retention.STORE,
+        source=Source.OFFICE,
+    )
     __table_args__ = (
         UniqueConstraint("code"),
         UniqueConstraint("lo"),
@@ -40,6 +49,14 @@ class Account(StoredRow, table=True):
     """A person or program that may sign in; `area_id` is the top of what it may see."""
 
     __tablename__ = "account"
+    __held__ = held(
+        "role area_id active created_ms",
+        Purpose.ACCESS,
+        Purpose.ACCOUNTABILITY,
+        p1="id login",
+        retention=Retention.ACCOUNT,
+        source=Source.OFFICE,
+    )
     __table_args__ = (
         UniqueConstraint("login"),
         ForeignKeyConstraint(["area_id"], ["area.id"]),
@@ -64,6 +81,15 @@ class Device(StoredRow, table=True):
     """
 
     __tablename__ = "device"
+    __held__ = held(
+        "id console status settled_through last_n last_at_ms offset_ms lease lease_previous "
+        "app_version created_ms lost_at_ms invalid",
+        Purpose.ACCESS,
+        Purpose.SYNC,
+        p1="account_id name last_contact_ms said",
+        retention=Retention.ACCOUNT,
+        source=Source.PHONE,
+    )
     __table_args__ = (
         ForeignKeyConstraint(["account_id"], ["account.id"]),
         Index(None, "account_id"),
@@ -94,6 +120,12 @@ class Token(StoredRow, table=True):
     """A bearer token, known only by the hexadecimal SHA-256 of its text."""
 
     __tablename__ = "token"
+    __held__ = held(
+        "hash device_id created_ms expires_ms revoked_ms",
+        Purpose.ACCESS,
+        p1="account_id",
+        retention=Retention.ACCOUNT,
+    )
     __table_args__ = (
         ForeignKeyConstraint(["account_id"], ["account.id"]),
         ForeignKeyConstraint(["device_id"], ["device.id"]),
@@ -114,6 +146,14 @@ class Assignment(StoredRow, table=True):
     """An area held by an account for a time. Append-only: an end is set once, never moved."""
 
     __tablename__ = "assignment"
+    __held__ = held(
+        "id area_id valid_from_ms valid_to_ms",
+        Purpose.ACCESS,
+        Purpose.ACCOUNTABILITY,
+        p1="account_id",
+        retention=Retention.ACCOUNT,
+        source=Source.OFFICE,
+    )
     __table_args__ = (
         ForeignKeyConstraint(["account_id"], ["account.id"]),
         ForeignKeyConstraint(["area_id"], ["area.id"]),

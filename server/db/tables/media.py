@@ -4,6 +4,8 @@ from sqlalchemy import ForeignKeyConstraint, Index
 from sqlalchemy import text as sql
 
 from server.db.tables.columns import StoredRow, big, check, flag, ident, one_of, string
+from server.db.tables.held import held
+from sync.holding import Purpose, Retention, Source
 
 _WAITING = sql("waiting")
 _UNATTACHED = sql("NOT attached")
@@ -20,6 +22,12 @@ class MediaBlob(StoredRow, table=True):
     """
 
     __tablename__ = "media"
+    __held__ = held(
+        "hash state code media_type size served_hash served_size blob attached stored_ms "
+        "drop_ms",
+        Purpose.CASEWORK,
+        retention=Retention.RECORD,
+    )
     __table_args__ = (
         Index(
             "ix_media_unattached",
@@ -49,6 +57,12 @@ class MediaCopy(StoredRow, table=True):
     """An account that showed that it has the bytes of a hash, by uploading them."""
 
     __tablename__ = "media_copy"
+    __held__ = held(
+        "hash uploaded_ms",
+        Purpose.ACCESS,
+        p1="account_id",
+        retention=Retention.RECORD,
+    )
     __table_args__ = (ForeignKeyConstraint(["account_id"], ["account.id"]),)
 
     hash: str = string(key=True)
@@ -60,6 +74,13 @@ class MediaDeclaration(StoredRow, table=True):
     """A hash that a mutation of a device named for a record; `waiting` until bytes came."""
 
     __tablename__ = "media_declaration"
+    __held__ = held(
+        "hash record_id device_id declared_ms waiting",
+        Purpose.CASEWORK,
+        p1="account_id",
+        retention=Retention.RECORD,
+        source=Source.AUTHOR,
+    )
     __table_args__ = (
         ForeignKeyConstraint(["device_id"], ["device.id"]),
         Index(
@@ -84,6 +105,13 @@ class MediaUpload(StoredRow, table=True):
     """One upload: who sends what. How far it came is the size of its file and nothing else."""
 
     __tablename__ = "media_upload"
+    __held__ = held(
+        "id hash device_id size media_type created_ms finished_ms",
+        Purpose.SYNC,
+        p1="account_id",
+        retention=Retention.UPLOAD,
+        source=Source.PHONE,
+    )
     __table_args__ = (
         ForeignKeyConstraint(["account_id"], ["account.id"]),
         ForeignKeyConstraint(["device_id"], ["device.id"]),

@@ -19,6 +19,7 @@ from server.db.tables.columns import (
     shape,
     string,
 )
+from server.db.tables.held import projected
 
 AREA_NO = "area_no"
 
@@ -47,6 +48,7 @@ class Grid(Feature, table=True):
     """
 
     __tablename__ = "grid"
+    __held__ = projected("grid", community_id="community", geom="boundary")
     __table_args__ = (
         UniqueConstraint("id"),
         Index(None, AREA_NO),
@@ -70,6 +72,9 @@ class Dwelling(Feature, table=True):
     """A dwelling: an address and a point."""
 
     __tablename__ = "dwelling"
+    __held__ = projected(
+        "dwelling", geom="lon_e7", address_key="address", address_end_key="address"
+    )
     __table_args__ = (
         UniqueConstraint("id"),
         Index(None, AREA_NO),
@@ -93,6 +98,9 @@ class Household(Projection, table=True):
     """A household living at a dwelling."""
 
     __tablename__ = "household"
+    __held__ = projected(
+        "household", dwelling_id="dwelling", door_key="door", phone_key="contact_phone"
+    )
     __table_args__ = (
         Index(None, AREA_NO),
         Index(None, "grid_id"),
@@ -119,6 +127,9 @@ class Resident(Projection, table=True):
     """A person of a household."""
 
     __tablename__ = "resident"
+    __held__ = projected(
+        "resident", household_id="household", name_key="name", phone_key="phone"
+    )
     __table_args__ = (
         Index(None, AREA_NO),
         Index(None, "household_id"),
@@ -141,6 +152,7 @@ class Visit(Projection, table=True):
     """A worker's visit to a household: a fact."""
 
     __tablename__ = "visit"
+    __held__ = projected("visit", household_id="household", visitor_id="visitor")
     __table_args__ = (
         Index(None, AREA_NO),
         Index(None, "household_id"),
@@ -159,6 +171,7 @@ class Announcement(Projection, table=True):
     """What an office tells everybody below an area, until a date."""
 
     __tablename__ = "announcement"
+    __held__ = projected("announcement", area_id="area")
     __table_args__ = (
         Index(None, AREA_NO),
         Index(None, "area_id"),
@@ -177,6 +190,7 @@ class EventClass(Projection, table=True):
     """A class of event from the catalogue; `area_no` is 0, everyone may read it."""
 
     __tablename__ = "event_class"
+    __held__ = projected("class")
     __table_args__ = (
         UniqueConstraint("id"),
         Index(None, "code"),

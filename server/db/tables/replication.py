@@ -13,6 +13,8 @@ from server.db.tables.columns import (
     row_number,
     string,
 )
+from server.db.tables.held import held
+from sync.holding import Purpose, Retention, Source
 
 OUTCOMES = (
     "applied",
@@ -39,6 +41,15 @@ class MutationRow(StoredRow, table=True):
     """
 
     __tablename__ = "mutation"
+    __held__ = held(
+        "pos device_id n record_id kind base at_ms quality received_ms place body_hash outcome "
+        "code field rev ended_at",
+        Purpose.ACCOUNTABILITY,
+        Purpose.SYNC,
+        p1="actor body",
+        retention=Retention.LOG,
+        source=Source.AUTHOR,
+    )
     __table_args__ = (
         UniqueConstraint("device_id", "n"),
         Index(None, "record_id"),
@@ -74,6 +85,13 @@ class RecordRow(StoredRow, table=True):
     """The merged truth of one synced thing, and the exact bytes a phone may hold of it."""
 
     __tablename__ = "record"
+    __held__ = held(
+        "id kind bucket area_no rev seq hash",
+        Purpose.SYNC,
+        p1="truth body",
+        retention=Retention.RECORD,
+        source=Source.RULES,
+    )
     __table_args__ = (
         Index(None, "bucket", "seq"),
         check("rev", "rev >= 0"),
@@ -100,6 +118,13 @@ class Bucket(StoredRow, table=True):
     """
 
     __tablename__ = "bucket"
+    __held__ = held(
+        "epoch seq digest count tombstone_floor first_epoch",
+        Purpose.SYNC,
+        p1="id",
+        retention=Retention.STORE,
+        source=Source.RULES,
+    )
     __table_args__ = (
         check("epoch", "epoch >= 1"),
         check("seq", "seq >= 0 AND tombstone_floor >= 0 AND tombstone_floor <= seq"),
@@ -123,6 +148,13 @@ class BucketExit(StoredRow, table=True):
     """
 
     __tablename__ = "bucket_exit"
+    __held__ = held(
+        "record_id seq why left_ms merged_into",
+        Purpose.SYNC,
+        p1="bucket to_bucket",
+        retention=Retention.MAINTAINED,
+        source=Source.RULES,
+    )
     __table_args__ = (
         Index(None, "bucket", "seq"),
         Index(None, "left_ms"),
@@ -146,6 +178,12 @@ class Alias(StoredRow, table=True):
     """
 
     __tablename__ = "alias"
+    __held__ = held(
+        "record_id kind into_id merged_ms",
+        Purpose.SYNC,
+        retention=Retention.RECORD,
+        source=Source.OFFICE,
+    )
     __table_args__ = (
         Index(None, "into_id"),
         check("into", "into_id <> record_id"),
@@ -162,6 +200,13 @@ class Snapshot(StoredRow, table=True):
     """A whole bucket as it was at one seq, packed once and given out as it is."""
 
     __tablename__ = "snapshot"
+    __held__ = held(
+        "epoch seq coding etag size made_ms",
+        Purpose.SYNC,
+        p1="bucket body",
+        retention=Retention.MAINTAINED,
+        source=Source.RECORD,
+    )
     __table_args__ = (
         Index(None, "made_ms"),
         one_of("coding", "gzip", "zstd"),
@@ -186,6 +231,13 @@ class Conflict(StoredRow, table=True):
     """
 
     __tablename__ = "conflict"
+    __held__ = held(
+        "id record_id kind field area_no status opened_ms closed_ms",
+        Purpose.ACCOUNTABILITY,
+        p1="choices live closed_by chosen owner note",
+        retention=Retention.SETTLED,
+        source=Source.AUTHOR,
+    )
     __table_args__ = (
         Index(
             "uq_conflict_open",
@@ -223,6 +275,12 @@ class Erasure(StoredRow, table=True):
     """
 
     __tablename__ = "erasure"
+    __held__ = held(
+        "record_id kind grid_id reason erased_ms",
+        Purpose.ERASURE,
+        retention=Retention.TOMBSTONE,
+        source=Source.OFFICE,
+    )
     __table_args__ = (
         one_of("reason", *REASONS),
         check("erased", "erased_ms >= 0"),
@@ -239,6 +297,7 @@ class Counter(StoredRow, table=True):
     """A named number that only grows: case numbers, the version of the grid index."""
 
     __tablename__ = "counter"
+    __held__ = held("name value", Purpose.SYNC, retention=Retention.REPLACED)
 
     name: str = string(key=True)
     value: int = big()

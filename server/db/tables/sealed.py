@@ -4,6 +4,8 @@ from sqlalchemy import ForeignKeyConstraint, Index
 from sqlalchemy import text as sql
 
 from server.db.tables.columns import StoredRow, big, check, flag, ident, octets, one_of, string
+from server.db.tables.held import held
+from sync.holding import Purpose, Retention, Source
 
 _LIVE = sql("doomed_ms IS NULL")
 _DOOMED = sql("doomed_ms IS NOT NULL")
@@ -17,6 +19,7 @@ class DistrictKeyRow(StoredRow, table=True):
     """
 
     __tablename__ = "district_key"
+    __held__ = held("id check_value seals noted_ms", Purpose.ACCESS, retention=Retention.STORE)
     __table_args__ = (
         Index(
             "uq_district_key_seals",
@@ -40,6 +43,9 @@ class DataKeyRow(StoredRow, table=True):
     """
 
     __tablename__ = "data_key"
+    __held__ = held(
+        "id household_id made_ms doomed_ms", Purpose.ACCESS, retention=Retention.MAINTAINED
+    )
     __table_args__ = (
         Index(
             "uq_data_key_live",
@@ -66,6 +72,14 @@ class ResidentIdentifier(StoredRow, table=True):
     """
 
     __tablename__ = "resident_identifier"
+    __held__ = held(
+        "resident_id index_key data_key purpose expires_ms set_ms",
+        Purpose.SERVICE,
+        p1="kind set_by",
+        p2="sealed blind_index",
+        retention=Retention.MAINTAINED,
+        source=Source.OFFICE,
+    )
     __table_args__ = (
         ForeignKeyConstraint(["data_key"], ["data_key.id"]),
         Index(None, "blind_index"),
@@ -92,6 +106,12 @@ class IdentifierAccess(StoredRow, table=True):
     """Who wrote, read or looked for an identity number, for what purpose: ids, never values."""
 
     __tablename__ = "identifier_access"
+    __held__ = held(
+        "id resident_id kind act purpose at_ms",
+        Purpose.ACCOUNTABILITY,
+        p1="account_id",
+        retention=Retention.STORE,
+    )
     __table_args__ = (
         Index(None, "account_id", "at_ms"),
         Index(None, "resident_id"),

@@ -4,6 +4,8 @@ from sqlalchemy import ForeignKeyConstraint, Index
 from sqlalchemy import text as sql
 
 from server.db.tables.columns import StoredRow, big, check, ident, one_of, string
+from server.db.tables.held import held
+from sync.holding import Purpose, Retention, Source
 
 _AWAITED = sql("status = 'open' AND awaits IS NOT NULL")
 
@@ -18,6 +20,14 @@ class HeldRow(StoredRow, table=True):
     """
 
     __tablename__ = "held"
+    __held__ = held(
+        "device_id n record_id kind area_no outcome code field base rev awaits at_ms held_ms "
+        "status version decided_ms why became became_code",
+        Purpose.ACCOUNTABILITY,
+        Purpose.SYNC,
+        p1="account_id actor decided_by note",
+        retention=Retention.SETTLED,
+    )
     __table_args__ = (
         ForeignKeyConstraint(["device_id"], ["device.id"]),
         Index(None, "status", "area_no"),
@@ -58,6 +68,13 @@ class DeviceActor(StoredRow, table=True):
     """A worker who may act on a phone beside the one it belongs to, from acceptance to end."""
 
     __tablename__ = "device_actor"
+    __held__ = held(
+        "device_id accepted_ms ended_ms",
+        Purpose.ACCESS,
+        p1="account_id accepted_by",
+        retention=Retention.ACCOUNT,
+        source=Source.OFFICE,
+    )
     __table_args__ = (
         ForeignKeyConstraint(["device_id"], ["device.id"]),
         ForeignKeyConstraint(["account_id"], ["account.id"]),

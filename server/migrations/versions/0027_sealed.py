@@ -5,7 +5,7 @@ from typing import Final
 from alembic import op
 
 revision = "0027"
-down_revision = "0023"
+down_revision = "0025"
 branch_labels = None
 depends_on = None
 

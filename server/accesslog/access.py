@@ -1,0 +1,71 @@
+"""What an endpoint that gives out personal data asks for: a place to note it."""
+
+from collections.abc import Iterable
+from typing import Annotated, cast
+
+from fastapi import Depends, Header, Request
+
+from server.accesslog.chain import Noted
+from server.accesslog.writing import AccessLog
+from server.clock import new_id
+from server.deps import Now, StoreDep
+from server.identity.access import CurrentPrincipal
+from sync.holding import Purpose
+
+
+class Reading:
+    """One request that reads personal data: who, when, and what for."""
+
+    def __init__(self, log: AccessLog, account: str, now_ms: int, purpose: str | None) -> None:
+        self._log = log
+        self._account = account
+        self._now_ms = now_ms
+        self._purpose = purpose
+
+    async def note(self, act: str, kind: str, records: Iterable[str]) -> None:
+        """Note that `records` of a kind are about to be given out; nothing for none.
+
+        Raises:
+            StoreBusy: if it could not be stored. The caller must not answer then.
+        """
+        ids = tuple(records)
+        if not ids:
+            return
+        await self._log.note(
+            Noted(
+                id=new_id(),
+                at_ms=self._now_ms,
+                account=self._account,
+                act=act,
+                kind=kind,
+                records=ids,
+                purpose=self._purpose,
+            )
+        )
+
+
+async def the_access_log(request: Request, store: StoreDep) -> AccessLog:
+    """Return this application's access log."""
+    found = getattr(request.app.state, "access_log", None)
+    if found is None:
+        found = request.app.state.access_log = AccessLog(store)
+    return cast("AccessLog", found)
+
+
+async def the_reading(
+    principal: CurrentPrincipal,
+    now: Now,
+    log: Annotated[AccessLog, Depends(the_access_log)],
+    access_purpose: Annotated[
+        Purpose | None,
+        Header(
+            description="What the personal data is read for; it is noted in the access log."
+        ),
+    ] = None,
+) -> Reading:
+    """Return where this request notes what it gives out."""
+    purpose = None if access_purpose is None else access_purpose.value
+    return Reading(log, principal.account, now, purpose)
+
+
+ReadingDep = Annotated[Reading, Depends(the_reading)]

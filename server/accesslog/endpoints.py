@@ -1,0 +1,61 @@
+"""Show who read which personal data."""
+
+import json
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+
+from server.accesslog import queries
+from server.accesslog.schemas import AccessEntryBody, AccessParameters
+from server.deps import StoreDep
+from server.identity.access import require
+from server.identity.principal import Principal, Role
+from server.paging import Page, decode_cursor, paged
+from server.problems import Forbidden, InvalidParameter, problems
+from sync.fields import is_id
+
+router = APIRouter(prefix="/v1/access-log", tags=["access log"])
+Officer = Annotated[Principal, Depends(require(Role.ADMIN))]
+
+
+def _body(row: queries.EntryRow) -> AccessEntryBody:
+    return AccessEntryBody(
+        id=row.id,
+        at_ms=row.at_ms,
+        account=row.account_id,
+        login=row.login,
+        act=row.act,
+        kind=row.kind,
+        records=json.loads(row.records),
+        purpose=row.purpose,
+        seq=row.seq,
+    )
+
+
+@router.get("", responses=problems(InvalidParameter, Forbidden))
+async def list_accesses(
+    *,
+    parameters: Annotated[AccessParameters, Query()],
+    principal: Officer,
+    store: StoreDep,
+) -> Page[AccessEntryBody]:
+    """List who was given which personal data, the newest first, for readers of your area.
+
+    With `record` it is the copy that somebody may ask for about themselves; only an account
+    without an area is shown all of it.
+    """
+    key = decode_cursor(parameters.cursor, str)
+    if key is not None and not is_id(key[0]):
+        raise InvalidParameter("cursor: is not one that this list gave out", parameter="cursor")
+    rows = await store.read(
+        lambda db: queries.entries_about(
+            db,
+            principal.area,
+            record=parameters.record,
+            account=parameters.account,
+            before_id=None if key is None else key[0],
+            limit=parameters.limit + 1,
+        )
+    )
+    page, following = paged(rows, parameters.limit, lambda row: (row.id,))
+    return Page(items=[_body(row) for row in page], next=following)
