@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 from sqlalchemy import Connection
 
+from server.accesslog.access import ReadingDep
 from server.areas.queries import narrowed, scope_of
 from server.deps import Now, StoreDep
 from server.households.access import RegistryPrincipal
@@ -22,7 +23,12 @@ router = APIRouter(prefix="/v1", tags=["households"])
 
 @router.post("/households/search", responses=problems(Forbidden, InvalidBody, InvalidParameter))
 async def search_households(
-    *, body: HouseholdSearch, principal: RegistryPrincipal, store: StoreDep, now: Now
+    *,
+    body: HouseholdSearch,
+    principal: RegistryPrincipal,
+    store: StoreDep,
+    now: Now,
+    reading: ReadingDep,
 ) -> FoundHouseholds:
     """Find the households you may see by name, telephone number, door or address.
 
@@ -37,4 +43,6 @@ async def search_households(
         scope = narrowed(db, scope_of(db, principal, now), body.area)
         return found_in(db, scope, body.q.strip(), asked, limit=body.limit)
 
-    return await store.read(found)
+    answer = await store.read(found)
+    await reading.note("list", "household", (each.household.id for each in answer.items))
+    return answer

@@ -111,6 +111,20 @@ async def test_every_read_of_the_registry_is_noted_with_ids_and_nothing_else(
     assert not any("Example" in each.records for each in found)
 
 
+async def test_what_a_search_finds_is_noted_and_what_was_looked_for_is_not(
+    desk: Desk, world: World, store: Store
+) -> None:
+    household = world.households["G1"]
+    home = f"/v1/households/{household}/residents"
+    await desk.done(home, "dispatcher", {"name": "Example Person"})
+    for looked_for in ("Example Person", "nobody at all"):
+        answer = await desk.post("/v1/households/search", "dispatcher", {"q": looked_for})
+        assert answer.status_code == 200
+    (entry,) = await entries(store)
+    assert (entry.act, entry.kind, household in entry.records) == ("list", "household", True)
+    assert "Example" not in str(entry)
+
+
 async def test_what_gives_out_nothing_is_not_noted(
     desk: Desk, world: World, store: Store
 ) -> None:
