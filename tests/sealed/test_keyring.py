@@ -4,6 +4,7 @@ import json
 import os
 import stat
 import sys
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
@@ -89,7 +90,11 @@ def test_a_keyring_is_written_and_read() -> None:
     assert "secret" not in repr(ring)
 
 
-GOOD = json.loads(write_keyring([new_key("d1", "intl")]))["keys"][0]
+GOOD = {"id": "d1", "suite": "intl", "secret": b64encode(bytes(range(32))).decode()}
+
+
+def test_the_keyring_that_the_refused_ones_are_made_from_is_taken() -> None:
+    assert read_keyring(json.dumps({"keys": [GOOD]})).first.id == "d1"
 
 
 @pytest.mark.parametrize(
