@@ -71,7 +71,7 @@ class Copy:
 
 
 @contextmanager
-def _clients(stage: Stage) -> Iterator[list[httpx.Client]]:
+def clients_of(stage: Stage) -> Iterator[list[httpx.Client]]:
     """A client of every server process; the stage's own is up already."""
     servers = [stage.server]
     if not stage.url.startswith("sqlite"):
@@ -104,7 +104,7 @@ def push_copies(report: Report, stage: Stage, *, rounds: int, seed: int) -> None
     chance = random.Random(seed)  # noqa: S311
     stage.server.start()
     household = stage.world.households["G1"]
-    with _clients(stage) as clients, ThreadPoolExecutor(AT_ONCE_MAX) as threads:
+    with clients_of(stage) as clients, ThreadPoolExecutor(AT_ONCE_MAX) as threads:
         device = Copy.enrol(clients, stage.world.tokens["ann"])
         for _ in range(rounds):
             settled = len(device.sent)
@@ -171,7 +171,7 @@ def push_crosswise(
     """Let devices of one worker write in two grids, half of them in the opposite order."""
     stage.server.start()
     homes = [stage.world.households["G1"], stage.world.households["G2"]]
-    with _clients(stage) as clients, ThreadPoolExecutor(8) as threads:
+    with clients_of(stage) as clients, ThreadPoolExecutor(8) as threads:
         # What one process works on together has one order: so each process has its own.
         devices = [
             Copy.enrol([clients[number % len(clients)]], stage.world.tokens["bob"])

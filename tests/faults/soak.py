@@ -25,7 +25,7 @@ from sqlalchemy import select
 
 from server.db.tables import RecordRow
 from tests.faults.books import audit, in_store
-from tests.faults.races import Copy
+from tests.faults.races import Copy, clients_of
 from tests.faults.report import Report
 from tests.faults.servers import Cluster, wait_for
 from tests.faults.stage import Stage
@@ -102,10 +102,12 @@ def soak(report: Report, stage: Stage, cluster: Cluster | None, *, seconds: floa
     """Write and read for `seconds`, then count what no reader was ever given."""
     stage.server.start()
     times = Times()
-    with _trouble(stage, cluster), httpx.Client(base_url=stage.server.url, timeout=20) as http:
-        token = stage.world.tokens["bob"]
-        writers = [Copy.enrol(http, token) for _ in range(WRITERS)]
-        readers = [_Reader(http, Copy.enrol(http, token), seen) for seen in times.seen]
+    with _trouble(stage, cluster), clients_of(stage) as clients:
+        token, http = stage.world.tokens["bob"], clients[0]
+        # Who writes at one process shares transactions; two processes commit side by side.
+        sides = itertools.islice(itertools.cycle(clients), WRITERS)
+        writers = [Copy.enrol([side], token) for side in sides]
+        readers = [_Reader(http, Copy.enrol([http], token), seen) for seen in times.seen]
         homes = itertools.cycle([stage.world.households[each] for each in ("G1", "G2")])
         works = [_writer(report, each, next(homes), times) for each in writers]
         begun = time.monotonic()
