@@ -105,8 +105,9 @@ def _in_time(layer: Layer, table: Table, interval: Interval) -> list[ColumnEleme
         conditions.append(~table.c.archived)
     if layer is HOUSEHOLD_COUNTS:
         conditions.append(table.c.valid_to_ms.is_(None))
-        started = from_ms.is_(None) | (from_ms <= interval.hi_ms)
-        return conditions if interval.hi_ms is None else [*conditions, started]
+        if interval.hi_ms is not None:
+            conditions.append(from_ms.is_(None) | (from_ms <= interval.hi_ms))
+        return conditions
     if interval.lo_ms is not None:
         conditions.append(until_ms >= interval.lo_ms)
     if interval.hi_ms is not None:

@@ -9,6 +9,7 @@ import pytest
 import zstandard
 
 from server.clock import new_id
+from sync.exchange import BUCKETS_MAX
 from tests.protocol.witness import Witness
 from tests.server.phones import RawPhone, bearer, clock, held, outcomes
 from tests.world import World
@@ -48,7 +49,10 @@ def wrong_members() -> list[tuple[str, dict[str, Any]]]:
         ("/mutations/0/n", {"mutations": [{"record": TELLTALE}]}),
         *(("/buckets", {"buckets": each}) for each in no_arrays),
         *(("/buckets/0", {"buckets": [each]}) for each in no_objects),
-        ("/buckets", {"buckets": [cursor(id=f"grid:{each}") for each in range(201)]}),
+        (
+            "/buckets",
+            {"buckets": [cursor(id=f"grid:{each}") for each in range(BUCKETS_MAX + 1)]},
+        ),
         ("/buckets", {"buckets": [cursor(), cursor(seq=1)]}),
         *(("/buckets/0/seq", {"buckets": [cursor(seq=each)]}) for each in numbers),
         *(("/buckets/0/epoch", {"buckets": [cursor(epoch=each)]}) for each in numbers),

@@ -75,9 +75,11 @@ async def test_a_dry_run_counts_the_same_and_changes_nothing(
     client: httpx.AsyncClient, store: Store, world: World, home: Household
 ) -> None:
     desk = Desk(client, world)
-    before = await store.read(everything)
+    # Reading the household before, for its revision, is noted like every read.
+    kept = partial(everything, besides=("access_entry", "access_record"))
+    before = await store.read(kept)
     counted = await erased(desk, home, dry_run=True)
-    assert await store.read(everything) == before
+    assert await store.read(kept) == before
     done = await erased(desk, home)
     for name in ("records", "mutations", "conflicts"):
         assert counted[name] == done[name]
