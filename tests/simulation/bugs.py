@@ -13,6 +13,7 @@ import sync.alias
 import sync.claims
 import sync.clock
 import sync.decide
+import sync.edits
 import sync.push
 from clients.phone import rounds as client
 from clients.phone.outbox import Work, write_down
@@ -174,7 +175,9 @@ def _dedupe_off(replay):
     return wrong
 
 
-@_bug(sync.claims, "claim", "a claim sets the state even if a higher one was reached")
+@_bug(
+    sync.claims, "claim", "a claim sets the state even if a higher one was reached", within=120
+)
 def _status_may_fall(claim):
     def wrong(ranks, status, state, credit):
         claimed = claim(ranks, status, state, credit)
@@ -185,7 +188,7 @@ def _status_may_fall(claim):
     return wrong
 
 
-@_bug(sync.decide, "accept", "the last to arrive wins, whatever its author had seen")
+@_bug(sync.edits, "accept", "the last to arrive wins, whatever its author had seen")
 def _last_writer_wins(accept):
     def wrong(cell, value, stamp, rule):
         if accept(cell, value, stamp, rule) is None:
