@@ -11,7 +11,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-from sync.fields import DataClass
+from sync.fields import DataClass, Field
 from sync.kinds import KINDS
 
 
@@ -221,6 +221,12 @@ KIND_HOLDINGS: Final[Mapping[str, KindHolding]] = MappingProxyType(
 )
 
 
+def class_said(field: Field, plain: frozenset[str]) -> DataClass | None:
+    """Return a field's class, or None for one that is P0 only because nobody said otherwise."""
+    unsaid = field.data_class is DataClass.P0 and field.name not in plain
+    return None if unsaid else field.data_class
+
+
 def holding_of_field(kind: str, name: str) -> Holding | None:
     """Return what is said of a field or set of a kind, or None where something is not said.
 
@@ -228,15 +234,8 @@ def holding_of_field(kind: str, name: str) -> Holding | None:
         KeyError: if there is no such kind.
     """
     declared = KINDS[kind].fields.get(name)
-    said = KIND_HOLDINGS.get(kind)
-    if said is None:
-        return None
-    if declared is None:
-        data_class = said.sets.get(name)
-    elif declared.data_class is DataClass.P0 and name not in said.plain:
-        data_class = None
-    else:
-        data_class = declared.data_class
+    said = KIND_HOLDINGS[kind]
+    data_class = said.sets.get(name) if declared is None else class_said(declared, said.plain)
     if data_class is None:
         return None
     derived = declared is not None and declared.derived

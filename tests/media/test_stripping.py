@@ -30,6 +30,14 @@ MARKS = (b"Exif", b"http:", b"Photoshop", b"8BIM", b"ICC_PROFILE", b"iCCP", b"eX
 MORE_MARKS = (b"xmpmeta", b"tEXt", b"zTXt", b"iTXt", b"tIME", b"seCr", b"LIST", b"bext", b"PK")
 
 
+@pytest.fixture(autouse=True)
+def any_size():
+    """What strips sets the limit of its process; here that is the process of all tests."""
+    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    yield
+    Image.MAX_IMAGE_PIXELS = limit
+
+
 @pytest.fixture
 def cleaned(tmp_path):
     """Strip some bytes in the real child process; returns the verdict and what was written."""

@@ -11,6 +11,7 @@ from sync.holding import (
     Purpose,
     Retention,
     Source,
+    class_said,
     holding_of_field,
     named_fields,
 )
@@ -61,3 +62,10 @@ def test_a_field_of_a_kind_says_its_class_its_use_and_its_source() -> None:
 def test_there_is_no_holding_of_a_kind_that_is_not_there() -> None:
     with pytest.raises(KeyError):
         holding_of_field("vehicle", "plate")
+
+
+def test_nothing_is_harmless_only_because_nobody_said_what_it_is() -> None:
+    code = KINDS["grid"].fields["code"]
+    assert class_said(code, frozenset()) is None
+    assert class_said(code, frozenset({"code"})) is DataClass.P0
+    assert class_said(KINDS["household"].fields["door"], frozenset()) is DataClass.P1
