@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 
 from server.areas.scope import Scope, within
+from server.db.periods import holds_at
 from server.db.tables import Area, Assignment
 from server.identity.principal import AreaSpan, Principal, Role
 from server.problems import InvalidParameter
@@ -29,8 +30,7 @@ def scope_of(db: Connection, principal: Principal, now_ms: int) -> Scope:
         .join(Assignment.__table__, assignment.area_id == _area.id)
         .where(
             assignment.account_id == principal.account,
-            assignment.valid_from_ms <= now_ms,
-            assignment.valid_to_ms.is_(None) | (assignment.valid_to_ms > now_ms),
+            holds_at(assignment, now_ms),
         )
         .order_by(_area.lo)
         .limit(ASSIGNMENTS_MAX)

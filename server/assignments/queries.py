@@ -7,6 +7,7 @@ from sqlalchemy import Connection, Row, Select, select, update
 
 from server.areas.scope import Scope, within
 from server.db.bulk import insert_new
+from server.db.periods import holds_at
 from server.db.tables import Account, Area, Assignment
 from server.identity.principal import Role
 
@@ -52,10 +53,7 @@ def assignments_in(
     for name, value in equal.items():
         statement = statement.where(columns[name] == value)
     if at_ms is not None:
-        statement = statement.where(
-            _assignment.valid_from_ms <= at_ms,
-            _assignment.valid_to_ms.is_(None) | (_assignment.valid_to_ms > at_ms),
-        )
+        statement = statement.where(holds_at(_assignment, at_ms))
     if after is not None:
         from_ms, last = after
         statement = statement.where(

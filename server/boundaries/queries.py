@@ -17,6 +17,7 @@ from sqlalchemy import (
 
 from server.areas.scope import Scope, within
 from server.db.bulk import among, insert_new, upsert
+from server.db.periods import holds_at
 from server.db.spatial import as_wkb, bbox_filter
 from server.db.tables import (
     Account,
@@ -244,7 +245,7 @@ def holders(db: Connection, numbers: Sequence[int], now_ms: int) -> Sequence[Any
         .join(Account.__table__, _account.id == _assignment.account_id)
         .join(Area.__table__, _area.id == _assignment.area_id)
         .where(
-            _in_force(now_ms),
+            holds_at(_assignment, now_ms),
             _account.role == Role.WORKER.value,
             _account.active,
             _area.lo <= max(numbers),
@@ -253,12 +254,6 @@ def holders(db: Connection, numbers: Sequence[int], now_ms: int) -> Sequence[Any
         .order_by(_account.login, _area.lo)
     )
     return db.execute(statement).all()
-
-
-def _in_force(now_ms: int) -> ColumnElement[bool]:
-    return (_assignment.valid_from_ms <= now_ms) & (
-        _assignment.valid_to_ms.is_(None) | (_assignment.valid_to_ms > now_ms)
-    )
 
 
 def direct_assignments(
@@ -274,7 +269,7 @@ def direct_assignments(
             _assignment.valid_to_ms,
         )
         .join(Account.__table__, _account.id == _assignment.account_id)
-        .where(among(db, _assignment.area_id, list(grid_ids)), _in_force(now_ms))
+        .where(among(db, _assignment.area_id, list(grid_ids)), holds_at(_assignment, now_ms))
         .order_by(_assignment.id)
     )
     return db.execute(statement).all()

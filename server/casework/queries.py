@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, Connection, FromClause, Row, Select, func,
 
 from server.areas.scope import Scope, within
 from server.db.bulk import among
+from server.db.periods import holds_at
 from server.db.tables import (
     Account,
     Area,
@@ -175,8 +176,7 @@ def active_worker(db: Connection, named: str, area_no: int, now_ms: int) -> Case
             who,
             _account.active,
             _account.role == WORKER,
-            assignment.valid_from_ms <= now_ms,
-            assignment.valid_to_ms.is_(None) | (assignment.valid_to_ms > now_ms),
+            holds_at(assignment, now_ms),
             area.lo <= area_no,
             area.hi >= area_no,
         )

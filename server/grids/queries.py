@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, func, or_, select
 
 from server.areas.scope import Scope, within
 from server.db.bulk import among
+from server.db.periods import holds_at
 from server.db.spatial import as_wkb, intersects
 from server.db.tables import Alias, Dwelling, Grid, GridLineage, GridVersion
 from server.layers.bounds import Bounds, shape_of
@@ -59,13 +60,6 @@ def _versions(db: Connection, scope: Scope) -> Select[*tuple[Any, ...]]:
     return select(*_VERSION, boundary).where(within(_version.area_no, scope))
 
 
-def held_at(at_ms: int) -> ColumnElement[bool]:
-    """The condition that a version of a grid held at `at_ms`."""
-    return (_version.valid_from_ms <= at_ms) & (
-        _version.valid_to_ms.is_(None) | (_version.valid_to_ms > at_ms)
-    )
-
-
 def grids_in(
     db: Connection,
     scope: Scope,
@@ -82,7 +76,10 @@ def grids_in(
     if as_of_ms is None:
         table, statement = Grid.__table__, _grids(db, scope).where(_grid.valid_to_ms.is_(None))
     else:
-        table, statement = GridVersion.__table__, _versions(db, scope).where(held_at(as_of_ms))
+        table, statement = (
+            GridVersion.__table__,
+            _versions(db, scope).where(holds_at(_version, as_of_ms)),
+        )
     if bounds is not None:
         statement = statement.where(intersects(db.dialect.name, table, shape_of(bounds)))
     if after_no is not None:
@@ -97,7 +94,9 @@ def grid_in(
     if as_of_ms is None:
         statement = _grids(db, scope).where(_grid.id == grid_id)
     else:
-        statement = _versions(db, scope).where(_version.grid_id == grid_id, held_at(as_of_ms))
+        statement = _versions(db, scope).where(
+            _version.grid_id == grid_id, holds_at(_version, as_of_ms)
+        )
     return db.execute(statement).one_or_none()
 
 
@@ -141,7 +140,7 @@ def grids_named_at(
     statement = select(*_VERSION).where(
         within(_version.area_no, scope),
         among(db, _version.grid_id, list(grid_ids)),
-        held_at(as_of_ms),
+        holds_at(_version, as_of_ms),
     )
     return {row.id: row for row in db.execute(statement)}
 

@@ -22,6 +22,7 @@ from sqlmodel import col
 from server.clock import new_id
 from server.db.bulk import among_listed, insert_new, listed
 from server.db.direct import Direct, as_text
+from server.db.periods import holds_at
 from server.db.tables import Account, Area, Assignment, Device, Token
 from server.identity.principal import EVERYWHERE, AreaSpan, DeviceStatus, Principal, Role
 from server.identity.tokens import new_token, token_hash
@@ -198,11 +199,7 @@ _OVERFULL: Select[*tuple[Any, ...]] = (
     .join(_GRID, _GRID.c.lo.between(col(Area.lo), col(Area.hi)))
     .where(
         _GRID.c.level == LEVEL_GRID,
-        col(Assignment.valid_from_ms) <= bindparam("now"),
-        or_(
-            col(Assignment.valid_to_ms).is_(None),
-            col(Assignment.valid_to_ms) > bindparam("now"),
-        ),
+        holds_at(Assignment.__table__.c, bindparam("now")),
     )
     .group_by(col(Assignment.account_id))
     .having(_COUNT > GRIDS_MAX)

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, Row, select
 
 from server.areas.scope import Scope, within
 from server.db.bulk import among
+from server.db.periods import holds_at
 from server.db.tables import Account, Area, Assignment
 from server.identity.principal import Role
 
@@ -43,8 +44,7 @@ def workers_at(
         .where(
             within(_area.lo, scope),
             among(db, _area.lo, area_nos),
-            _assignment.valid_from_ms <= now_ms,
-            _assignment.valid_to_ms.is_(None) | (_assignment.valid_to_ms > now_ms),
+            holds_at(_assignment, now_ms),
             _account.active.is_(True),
             _account.role == Role.WORKER.value,
         )

@@ -2,6 +2,7 @@
 
 from sqlalchemy import bindparam, exists, literal_column, select
 
+from server.db.periods import holds_at
 from server.db.tables import Announcement, Area, Assignment
 from sync.exchange import AREAS_MAX
 
@@ -10,8 +11,7 @@ _ANNOUNCEMENT = Announcement.__table__
 _ASSIGNMENT = Assignment.__table__
 _CONCERNED = exists().where(
     _ASSIGNMENT.c.account_id == bindparam("account"),
-    _ASSIGNMENT.c.valid_from_ms <= bindparam("now"),
-    _ASSIGNMENT.c.valid_to_ms.is_(None) | (_ASSIGNMENT.c.valid_to_ms > bindparam("now")),
+    holds_at(_ASSIGNMENT.c, bindparam("now")),
     _HELD.c.id == _ASSIGNMENT.c.area_id,
     _AREA.c.lo <= _HELD.c.hi,
     _AREA.c.hi >= _HELD.c.lo,

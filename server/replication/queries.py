@@ -27,6 +27,7 @@ from server.db.bulk import (
     upsert,
     upsert_all,
 )
+from server.db.periods import holds_at
 from sync.canonical import EMPTY_DIGEST
 from sync.exchange import GRIDS_MAX
 
@@ -195,8 +196,7 @@ GRIDS_HELD = (
     .join(_GRID_AREA, _GRID_AREA.c.lo.between(_HELD.c.lo, _HELD.c.hi))
     .where(
         ASSIGNMENT.c.account_id == bindparam("account"),
-        ASSIGNMENT.c.valid_from_ms <= bindparam("now"),
-        ASSIGNMENT.c.valid_to_ms.is_(None) | (ASSIGNMENT.c.valid_to_ms > bindparam("now")),
+        holds_at(ASSIGNMENT.c, bindparam("now")),
         _GRID_AREA.c.level == literal_column(str(LEVEL_GRID)),
     )
     .distinct()
