@@ -1,13 +1,14 @@
 """What an endpoint that gives out personal data asks for: a place to note it."""
 
 from collections.abc import Iterable
-from typing import Annotated, cast
+from typing import Annotated
 
-from fastapi import Depends, Header, Request
+from fastapi import Depends, Header
 
 from server.accesslog.chain import Noted
-from server.accesslog.writing import AccessLog
+from server.accesslog.writing import note
 from server.clock import new_id
+from server.db.store import Store
 from server.deps import Now, StoreDep
 from server.identity.access import CurrentPrincipal
 from sync.holding import Purpose
@@ -16,8 +17,8 @@ from sync.holding import Purpose
 class Reading:
     """One request that reads personal data: who, when, and what for."""
 
-    def __init__(self, log: AccessLog, account: str, now_ms: int, purpose: str | None) -> None:
-        self._log = log
+    def __init__(self, store: Store, account: str, now_ms: int, purpose: str | None) -> None:
+        self._store = store
         self._account = account
         self._now_ms = now_ms
         self._purpose = purpose
@@ -31,7 +32,8 @@ class Reading:
         ids = tuple(records)
         if not ids:
             return
-        await self._log.note(
+        await note(
+            self._store,
             Noted(
                 id=new_id(),
                 at_ms=self._now_ms,
@@ -40,22 +42,14 @@ class Reading:
                 kind=kind,
                 records=ids,
                 purpose=self._purpose,
-            )
+            ),
         )
-
-
-async def the_access_log(request: Request, store: StoreDep) -> AccessLog:
-    """Return this application's access log."""
-    found = getattr(request.app.state, "access_log", None)
-    if found is None:
-        found = request.app.state.access_log = AccessLog(store)
-    return cast("AccessLog", found)
 
 
 async def the_reading(
     principal: CurrentPrincipal,
     now: Now,
-    log: Annotated[AccessLog, Depends(the_access_log)],
+    store: StoreDep,
     access_purpose: Annotated[
         Purpose | None,
         Header(
@@ -65,7 +59,7 @@ async def the_reading(
 ) -> Reading:
     """Return where this request notes what it gives out."""
     purpose = None if access_purpose is None else access_purpose.value
-    return Reading(log, principal.account, now, purpose)
+    return Reading(store, principal.account, now, purpose)
 
 
 ReadingDep = Annotated[Reading, Depends(the_reading)]

@@ -111,7 +111,7 @@ class Store(ABC):
         return await _attempted(lambda: self._note_once(work))
 
     async def write_together(
-        self, work: GroupWork[Q, A], question: Q, *, apart: str, weight: int = 1
+        self, work: GroupWork[Q, A], question: Q, *, apart: str | None = None, weight: int = 1
     ) -> A:
         """Run `work` for several callers that wait at once, in one transaction (`write`).
 

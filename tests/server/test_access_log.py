@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from server.accesslog import queries
 from server.accesslog.chain import Noted
 from server.accesslog.sealing import anchors_in, keep_sealing, seal_all, verify
-from server.accesslog.writing import AccessLog
+from server.accesslog.writing import note
 from server.cli import app
 from server.clock import new_id
 from server.db.store import Store
@@ -193,10 +193,9 @@ async def test_many_readers_at_once_lose_nothing_and_sealers_do_not_fork(
     world: World, store: Store, tmp_path: Path
 ) -> None:
     anchor = tmp_path / "anchor" / "log"
-    log = AccessLog(store)
     made = [noted(world, at_ms=at) for at in range(60)]
     await asyncio.gather(
-        *(log.note(each) for each in made),
+        *(note(store, each) for each in made),
         *(seal_all(store, anchor) for _ in range(6)),
     )
     await seal_all(store, anchor)
@@ -209,12 +208,11 @@ async def test_many_readers_at_once_lose_nothing_and_sealers_do_not_fork(
 async def test_a_reader_is_told_when_the_entry_could_not_be_stored(
     world: World, store: Store
 ) -> None:
-    log = AccessLog(store)
     one = noted(world)
-    await log.note(one)
+    await note(store, one)
     with pytest.raises(Exception, match=r"access_entry|UNIQUE|duplicate"):
-        await log.note(one)
-    await log.note(noted(world))
+        await note(store, one)
+    await note(store, noted(world))
     assert len(await entries(store)) == 2
 
 
