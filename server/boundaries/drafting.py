@@ -77,11 +77,16 @@ def the_draft(db: Connection, asking: Asking, change_id: str, *, rev: int) -> An
     """
     scope = scope_of(db, asking.principal, asking.now_ms)
     row = the_change(db, scope, change_id, locked=True)
+    require_draft(row, rev=rev)
+    return row
+
+
+def require_draft(row: AnyRow, *, rev: int) -> None:
+    """Raise as `the_draft` does unless a change is a draft that stands at `rev`."""
     if row.state != "draft":
         raise TransitionRefused(code=Code.WRONG_STATE.value)
     if row.rev != rev:
         raise PreconditionFailed(current_rev=row.rev)
-    return row
 
 
 def _looked_up(db: Connection, asking: Asking, body: ChangeDraft, shapes: Shapes) -> Drawn:

@@ -22,7 +22,7 @@ from server.areas.queries import scope_of
 from server.boundaries import queries
 from server.boundaries.access import may_publish
 from server.boundaries.content import Given
-from server.boundaries.drafting import the_draft
+from server.boundaries.drafting import require_draft, the_draft
 from server.boundaries.examining import Case, case_of, faults_in
 from server.boundaries.inheriting import inherit
 from server.boundaries.moving import (
@@ -47,14 +47,11 @@ from server.problems import (
     BodyError,
     Forbidden,
     InvalidBody,
-    PreconditionFailed,
-    TransitionRefused,
 )
 from server.replication.consoles import Console, console_device
 from server.replication.queries import GRIDS_VERSION, lock_buckets, next_number
 from server.replication.submit import Draft, require_done, submit
 from sync.facts import grid_bucket
-from sync.outcome import Code
 
 ATTEMPTS_MAX = 3
 BATCH_MAX = 50
@@ -111,10 +108,7 @@ def _gathered(
         raise Forbidden("Grids are published from a street or above, not by who drew them.")
     if row.state == "published":
         return row, None, None
-    if row.state != "draft":
-        raise TransitionRefused(code=Code.WRONG_STATE.value)
-    if row.rev != rev:
-        raise PreconditionFailed(current_rev=row.rev)
+    require_draft(row, rev=rev)
     case = case_of(db, scope, row)
     return row, case, residence_of(db, scope, case)
 
