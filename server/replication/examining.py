@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, Table
@@ -33,7 +33,7 @@ class Examined:
 
     `row` is None if nothing is stored, `derived` if the truth cannot be read and nobody else
     knows it. `retold` says that it follows from the log instead of the stored truth. `seq` is
-    the right one, None if the bucket has to give it a new one.
+    the right one once the bucket was walked, None if it has to give out a new one.
     """
 
     id: str
@@ -42,8 +42,8 @@ class Examined:
     derived: Derived | None
     retold: bool
     typed: Mapping[Any, Any] | None
-    seq: int | None
     what: tuple[str, ...]
+    seq: int | None = None
 
     @property
     def hash(self) -> str:
@@ -136,19 +136,6 @@ def _wrong_with_head(head: BucketHead | None, walk: "_Walk", last_seq: int) -> I
         yield "epoch"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Read:
-    """One record as it is stored, what should be, and what is wrong apart from its seq."""
-
-    id: str
-    kind: str
-    row: DbRow | None
-    derived: Derived | None
-    retold: bool
-    typed: Mapping[Any, Any] | None
-    what: tuple[str, ...]
-
-
 class _Walk:
     """Digest, count and faults of a bucket while its records pass by in the order of seq."""
 
@@ -157,20 +144,11 @@ class _Walk:
         self.faulty: list[Examined] = []
         self._limit = limit
 
-    def take(self, records: Iterable[_Read]) -> None:
+    def take(self, records: Iterable[Examined]) -> None:
         for each in records:
             seq = self._right_seq(each)
             wrong = each.row is not None and seq != each.row.seq
-            examined = Examined(
-                id=each.id,
-                kind=each.kind,
-                row=each.row,
-                derived=each.derived,
-                retold=each.retold,
-                typed=each.typed,
-                seq=seq,
-                what=(*each.what, *(("seq",) if wrong else ())),
-            )
+            examined = replace(each, seq=seq, what=(*each.what, *(("seq",) if wrong else ())))
             if seq != 0:
                 self.digest = digest_toggle(self.digest, examined.hash)
                 self.count += 1
@@ -178,7 +156,7 @@ class _Walk:
             if examined.what:
                 self.faulty.append(examined)
 
-    def _right_seq(self, each: _Read) -> int | None:
+    def _right_seq(self, each: Examined) -> int | None:
         """The stored seq, 0 for what is in no feed, None if a new one has to be given out."""
         seq = 0 if each.row is None else each.row.seq
         if not (seq > 0 if each.derived is None else each.derived.there):
@@ -186,7 +164,7 @@ class _Walk:
         return seq if self.last < seq <= self._limit and "bucket" not in each.what else None
 
 
-def _page(db: Connection, rows: list[DbRow], area_no: int, told: Retold) -> Iterator[_Read]:
+def _page(db: Connection, rows: list[DbRow], area_no: int, told: Retold) -> Iterator[Examined]:
     known = told.of(db, [row.id for row in rows])
     here = [
         (row, *_believed(row, known.get(row.id), area_no))
@@ -199,9 +177,8 @@ def _page(db: Connection, rows: list[DbRow], area_no: int, told: Retold) -> Iter
         wrong = [*_wrong_with_row(row, derived, area_no, retold=retold)]
         found = typed.get(row.id)
         if derived is not None:
-            wrong += [f"projection {each}" for each in wrong_columns(derived.typed, found)]
-            wrong += _wrong_alias(derived.record, aliases)
-        yield _Read(
+            wrong += _wrong_beside(derived, found, aliases)
+        yield Examined(
             id=row.id,
             kind=row.kind if derived is None else derived.record.kind,
             row=row,
@@ -251,7 +228,7 @@ def _wrong_with_row(
         yield "hash"
 
 
-def _strayed(db: Connection, bucket: str, area_no: int, told: Retold) -> Iterator[_Read]:
+def _strayed(db: Connection, bucket: str, area_no: int, told: Retold) -> Iterator[Examined]:
     """The records that the log puts here and that are not stored, or in another bucket."""
     ids = told.strayed.get(bucket, ())
     for at in range(0, len(ids), CHUNK_ROWS):
@@ -266,7 +243,7 @@ def _strayed(db: Connection, bucket: str, area_no: int, told: Retold) -> Iterato
         derivable = list(astray.values())
         typed, aliases = _typed_rows(db, derivable), _aliases(db, derivable)
         for key, derived in sorted(astray.items()):
-            yield _Read(
+            yield Examined(
                 id=key,
                 kind=derived.record.kind,
                 row=rows.get(key),
@@ -275,11 +252,7 @@ def _strayed(db: Connection, bucket: str, area_no: int, told: Retold) -> Iterato
                 typed=typed.get(key),
                 what=(
                     "bucket" if key in rows else "missing",
-                    *(
-                        f"projection {each}"
-                        for each in wrong_columns(derived.typed, typed.get(key))
-                    ),
-                    *_wrong_alias(derived.record, aliases),
+                    *_wrong_beside(derived, typed.get(key), aliases),
                 ),
             )
 
@@ -288,8 +261,14 @@ def _aliases(db: Connection, derived: Sequence[Derived]) -> dict[str, str]:
     return aliases_among(db, [each.record.id for each in derived])
 
 
-def _wrong_alias(record: Record, aliases: Mapping[str, str]) -> list[str]:
-    return [] if aliases.get(record.id) == merged_into(record) else ["alias"]
+def _wrong_beside(
+    derived: Derived, found: Mapping[Any, Any] | None, aliases: Mapping[str, str]
+) -> Iterator[str]:
+    """What is wrong with what is stored beside a record: its typed row and its alias."""
+    for each in wrong_columns(derived.typed, found):
+        yield f"projection {each}"
+    if aliases.get(derived.record.id) != merged_into(derived.record):
+        yield "alias"
 
 
 def _typed_rows(db: Connection, derived: Sequence[Derived]) -> dict[str, Mapping[Any, Any]]:
