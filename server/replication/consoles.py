@@ -46,10 +46,10 @@ def console_row(device_id: str, account: str, now_ms: int) -> dict[str, Any]:
     }
 
 
-def console_author(device: DbRow, console: Console) -> Author:
+def console_author(device_id: str, console: Console) -> Author:
     """The author of what is written through a console."""
     return Author(
-        device=device.id,
+        device=device_id,
         account=console.account,
         role=console.role,
         console=True,

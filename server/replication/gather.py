@@ -146,13 +146,12 @@ def _followers(
     db: Connection,
     author: Author,
     mutations: Sequence[Mutation | Malformed],
-    stored: Mapping[str, Stored],
+    records: Mapping[str, Record],
 ) -> tuple[tuple[str, ...], frozenset[str]]:
     """The stored records that a console may move, and the ids of all that belongs to them."""
     if not author.console:
         return (), frozenset()
-    records = {key: each.record for key, each in stored.items()}
-    moved = (each for each in moved_by(mutations) if each in stored)
+    moved = (each for each in moved_by(mutations) if each in records)
     leaders = tuple(sorted({each for one in moved for each in with_survivors(one, records)}))
     return leaders, ids_below(db, leaders) if leaders else frozenset()
 
@@ -326,7 +325,7 @@ def _gathered(
     spans: Mapping[str, Sequence[AssignmentSpan]],
 ) -> Gathered:
     batch, cited, sound, stored = brief.batch, brief.cited, brief.sound, loaded.stored
-    leaders, followers = _followers(db, batch.author, sound, stored)
+    leaders, followers = _followers(db, batch.author, sound, loaded.records)
     if not followers <= loaded.asked:
         stored |= stored_records(db, followers - loaded.asked)
     buckets = _possible_buckets(brief.subjects, stored, located)

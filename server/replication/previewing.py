@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from server.replication import queries
-from server.replication.consoles import Console
+from server.replication.consoles import Console, console_author
 from server.replication.dependants import ids_below
 from server.replication.gather import Wanted, load_records, stored_records
 from server.replication.submit import Draft, drafted
 from sync.decide import decide
-from sync.known import Author
 from sync.mutation import Quality
 from sync.record import Record
 from sync.sheet import Deed, Sheet, Verdict
@@ -41,13 +40,7 @@ def previewed(db: Connection, console: Console, draft: Draft, *, now_ms: int) ->
     if below - loaded.asked:
         stored |= stored_records(db, below - loaded.asked)
     records = {key: each.record for key, each in stored.items()}
-    author = Author(
-        device=queries.console_of(db, console.account) or _NO_DEVICE,
-        account=console.account,
-        role=console.role,
-        console=True,
-        home_bucket=f"user:{console.account}",
-    )
+    author = console_author(queries.console_of(db, console.account) or _NO_DEVICE, console)
     deed = Deed(author=author, mutation=mutation, at_ms=now_ms, quality=Quality.EXACT)
     sheet = Sheet(records)
     verdict = decide(sheet, deed)

@@ -144,7 +144,7 @@ def _release(db: Connection, part: Part, *, why: Why, now_ms: int) -> frozenset[
     first = device.settled_through + 1
     batch = Batch(
         device=device,
-        author=console_author(device, console),
+        author=console_author(device.id, console),
         mutations=[
             sealed(replace(_ruling(row, first + place, why), group=label))
             for place, (row, label) in enumerate(part)

@@ -92,7 +92,7 @@ def submit(
         _check_preconditions(db, chunk)
         batch = Batch(
             device=device,
-            author=console_author(device, console),
+            author=console_author(device.id, console),
             mutations=[drafted(each, first + index) for index, each in enumerate(chunk)],
             send=None,
             received_ms=now_ms,
