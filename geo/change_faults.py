@@ -15,13 +15,14 @@ from enum import StrEnum
 
 import numpy as np
 import shapely
-from shapely import MultiPolygon, Polygon, STRtree
+from shapely import Polygon, STRtree
 from shapely.geometry.base import BaseGeometry
 
 from geo.changes import Proposal
 from geo.coverage import AREA_M2_NOISE, CoverageReport, check_coverage
 from geo.errors import Position
 from geo.measure import area_m2, metres_per_degree
+from geo.polygon import place_in, polygonal
 
 
 class FaultKind(StrEnum):
@@ -76,7 +77,7 @@ class _Case:
 
     def too_much(self, ground: BaseGeometry) -> bool:
         """Tell whether some ground is more than the tolerance."""
-        return area_m2(_polygonal(ground)) > self.tolerance.area_m2
+        return area_m2(polygonal(ground)) > self.tolerance.area_m2
 
     @property
     def given(self) -> Mapping[str, BaseGeometry]:
@@ -147,7 +148,7 @@ def _fault(
         grids=tuple(sorted(grids)),
         area_m2=area_m2(witness),
         width_m=width_m(witness),
-        place=_place(witness),
+        place=place_in(witness),
         witness=witness,
         refused=refused,
     )
@@ -273,7 +274,7 @@ def _crossed(case: _Case, buildings: Sequence[BaseGeometry]) -> Iterator[ChangeF
     for building in buildings:
         hits = tree.query(building, predicate="intersects").tolist()
         parts = {
-            ids[hit]: _polygonal(shapely.intersection(building, case.sound[ids[hit]]))
+            ids[hit]: polygonal(shapely.intersection(building, case.sound[ids[hit]]))
             for hit in hits
         }
         sides = {grid: part for grid, part in parts.items() if case.too_much(part)}
@@ -291,14 +292,4 @@ def _first(geometry: BaseGeometry) -> Position:
 
 def _pieces(geometry: BaseGeometry) -> Iterator[Polygon]:
     """The pieces of some ground that are more than the noise of rounding."""
-    return (each for each in _polygonal(geometry).geoms if area_m2(each) >= AREA_M2_NOISE)
-
-
-def _polygonal(geometry: BaseGeometry) -> MultiPolygon:
-    parts: Iterable[BaseGeometry] = shapely.get_parts(geometry)
-    return MultiPolygon([part for part in parts if isinstance(part, Polygon)])
-
-
-def _place(geometry: BaseGeometry) -> Position:
-    lon, lat = shapely.get_coordinates(shapely.point_on_surface(geometry))[0].tolist()
-    return Position(lon, lat)
+    return (each for each in polygonal(geometry).geoms if area_m2(each) >= AREA_M2_NOISE)

@@ -11,7 +11,7 @@ Overlaying polygons that cross everywhere takes minutes and gigabytes, so the cr
 counted first, and a set that is nowhere near a coverage is refused instead of examined.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,7 +23,7 @@ from shapely.geometry.base import BaseGeometry
 
 from geo.errors import GeoError, Position
 from geo.measure import area_m2, degrees_reaching
-from geo.polygon import invalidity, refuse_invalid
+from geo.polygon import invalidity, place_in, polygonal, refuse_invalid
 
 # A square millimetre: less along the parent's border is rounding noise, not ground.
 AREA_M2_NOISE: Final = 1e-6
@@ -187,11 +187,11 @@ def _overlaps(
         if a != b
     }
     for a, b in sorted(pairs):
-        witness = _polygonal(shapely.intersection(shapes[a], shapes[b]))
+        witness = polygonal(shapely.intersection(shapes[a], shapes[b]))
         area = area_m2(witness)
         if area > 0.0 and area >= area_m2_min:
             yield Overlap(
-                grids=(ids[a], ids[b]), area_m2=area, place=_place(witness), witness=witness
+                grids=(ids[a], ids[b]), area_m2=area, place=place_in(witness), witness=witness
             )
 
 
@@ -203,20 +203,8 @@ def _holes(union: BaseGeometry) -> BaseGeometry:
 
 def _pieces(geometry: BaseGeometry, area_m2_least: float) -> tuple[Gap, ...]:
     found = [
-        Gap(area_m2=area, place=_place(piece), witness=piece)
-        for piece in _polygonal(geometry).geoms
+        Gap(area_m2=area, place=place_in(piece), witness=piece)
+        for piece in polygonal(geometry).geoms
         if (area := area_m2(piece)) > 0.0 and area >= area_m2_least
     ]
     return tuple(sorted(found, key=lambda gap: gap.place))
-
-
-def _polygonal(geometry: BaseGeometry) -> MultiPolygon:
-    """What of an overlay has area; touching points and lines are dropped."""
-    parts: Iterable[BaseGeometry] = shapely.get_parts(geometry)
-    return MultiPolygon([part for part in parts if isinstance(part, Polygon)])
-
-
-def _place(geometry: BaseGeometry) -> Position:
-    """A place inside the geometry."""
-    lon, lat = shapely.get_coordinates(shapely.point_on_surface(geometry))[0].tolist()
-    return Position(lon, lat)

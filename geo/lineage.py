@@ -6,10 +6,11 @@ from typing import Final
 
 import numpy as np
 import shapely
-from shapely import MultiPolygon, STRtree
+from shapely import STRtree
 from shapely.geometry.base import BaseGeometry
 
 from geo.measure import area_m2
+from geo.polygon import polygonal
 
 PPM: Final = 1_000_000
 AREA_M2_LEAST: Final = 1.0
@@ -46,7 +47,7 @@ def shares(
     was_m2, now_m2 = [area_m2(each) for each in was], [area_m2(each) for each in now]
     found = []
     for parent, child in np.transpose(STRtree(now).query(was, predicate="intersects")).tolist():
-        common = area_m2(_polygonal(shapely.intersection(was[parent], now[child])))
+        common = area_m2(polygonal(shapely.intersection(was[parent], now[child])))
         if common >= AREA_M2_LEAST:
             found.append(
                 Share(
@@ -62,9 +63,3 @@ def shares(
 
 def _ppm(part: float, whole: float) -> int:
     return min(PPM, round(PPM * part / whole))
-
-
-def _polygonal(geometry: BaseGeometry) -> BaseGeometry:
-    """What of an overlay has area: where borders only touch, lines and points are left."""
-    parts = shapely.get_parts(geometry)
-    return MultiPolygon([part for part in parts if part.geom_type == "Polygon"])

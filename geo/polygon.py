@@ -1,6 +1,7 @@
 """One polygon: validity with reason and place, snapping, ring order, normal form."""
 
 import math
+from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
@@ -65,6 +66,18 @@ def as_multipolygon(geometry: BaseGeometry, pointer: str = "") -> MultiPolygon:
     if geometry.is_empty:
         raise GeoError(pointer, "empty-geometry", "The polygon has no vertices")
     return MultiPolygon([geometry]) if isinstance(geometry, Polygon) else geometry
+
+
+def polygonal(geometry: BaseGeometry) -> MultiPolygon:
+    """Return what of an overlay has area; touching points and lines are dropped."""
+    parts: Iterable[BaseGeometry] = shapely.get_parts(geometry)
+    return MultiPolygon([part for part in parts if isinstance(part, Polygon)])
+
+
+def place_in(geometry: BaseGeometry) -> Position:
+    """Return a place inside of a geometry that is not empty."""
+    lon, lat = shapely.get_coordinates(shapely.point_on_surface(geometry))[0].tolist()
+    return Position(lon, lat)
 
 
 def wind(geometry: BaseGeometry) -> BaseGeometry:
