@@ -29,6 +29,7 @@ from server.boundaries.schemas import (
     RetireEdit,
     SplitEdit,
 )
+from server.grids.validation import unacceptable
 from server.imports.areas import LEVEL_COMMUNITY, area_id
 from server.imports.queries import area_ids
 from server.problems import BodyError, InvalidBody
@@ -94,13 +95,13 @@ def _boundary(shape: object, pointer: str) -> BaseGeometry:
     try:
         features = parse_geojson(shape, limits=_SHAPES).features
     except GeoError as fault:
-        raise _unreadable(fault, pointer) from None
+        raise unacceptable(fault, pointer) from None
     if len(features) != 1 or features[0].geometry is None:
         raise refused(pointer, "must be one polygon or multipolygon")
     try:
         return normal_boundary(features[0].geometry)
     except GeoError as fault:
-        raise _unreadable(fault, pointer) from None
+        raise unacceptable(fault, pointer) from None
 
 
 def _buildings(document: object) -> tuple[BaseGeometry, ...]:
@@ -112,16 +113,7 @@ def _buildings(document: object) -> tuple[BaseGeometry, ...]:
             if each.geometry is not None
         )
     except GeoError as fault:
-        raise _unreadable(fault, "/buildings") from None
-
-
-def _unreadable(fault: GeoError, pointer: str) -> InvalidBody:
-    problem = refused(f"{pointer}{fault.pointer}", fault.detail)
-    told = problem.extensions["errors"][0]
-    told["code"] = fault.reason
-    if fault.position is not None:
-        told["position"] = [fault.position.lon, fault.position.lat]
-    return problem
+        raise unacceptable(fault, "/buildings") from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

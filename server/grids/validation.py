@@ -10,9 +10,13 @@ from server.grids.schemas import ValidationBody
 from server.problems import BodyError, InvalidBody
 
 
-def unacceptable(fault: GeoError) -> InvalidBody:
-    """Return the problem of a refused document: where in it, why, and where on earth."""
-    problem = InvalidBody(errors=[BodyError(pointer=fault.pointer, reason=fault.detail)])
+def unacceptable(fault: GeoError, pointer: str = "") -> InvalidBody:
+    """Return the problem of a refused document: where in it, why, and where on earth.
+
+    `pointer` says where in the body the document stands.
+    """
+    place = f"{pointer}{fault.pointer}"
+    problem = InvalidBody(errors=[BodyError(pointer=place, reason=fault.detail)])
     told = problem.extensions["errors"][0]
     told["code"] = fault.reason
     if fault.position is not None:
