@@ -8,8 +8,7 @@ from sqlalchemy import Connection
 from geo.areas import line_of
 from server.areas.queries import scope_of
 from server.areas.scope import Scope
-from server.consolewrites import Asking
-from server.grids.queries import GridRow, grids_named
+from server.grids.queries import GridRow, grids_named, grids_named_at
 from server.identity.principal import Principal, Role
 from server.identity.rules import SUPERVISING
 from server.locate.finding import Found
@@ -28,22 +27,39 @@ _METRE_DIGITS = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Who asks, when that is judged, and the moment it is about; None is now."""
+
+    principal: Principal
+    now_ms: int
+    as_of_ms: int | None
+
+    @property
+    def at_ms(self) -> int:
+        """The moment that the answer is about."""
+        return self.now_ms if self.as_of_ms is None else self.as_of_ms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
     """What the caller may know, of the grids in their scope alone."""
 
     grids: Mapping[str, GridAnswer]
 
 
-def known_of(db: Connection, asking: Asking, found: Sequence[Found]) -> Known:
-    """Return what the caller may know of all candidates."""
+def known_of(db: Connection, asked: Asked, found: Sequence[Found]) -> Known:
+    """Return what the caller may know of all candidates, as it was at the moment asked for.
+
+    What they may see is decided by their areas of now.
+    """
     named = sorted({each.grid for one in found for each in one.location})
-    scope = scope_of(db, asking.principal, asking.now_ms)
-    rows = grids_named(db, scope, named) if named else {}
+    scope = scope_of(db, asked.principal, asked.now_ms)
+    rows = _grids(db, scope, asked, named) if named else {}
     if not rows:
         return Known(grids={})
     communities = areas_named(db, sorted({row.community_id for row in rows.values()}))
     by_id = {row.id: row for row in communities}
-    workers = _workers(db, scope, asking, rows.values())
+    workers = _workers(db, scope, asked, rows.values())
     return Known(
         grids={
             grid: GridAnswer(
@@ -58,21 +74,29 @@ def known_of(db: Connection, asking: Asking, found: Sequence[Found]) -> Known:
     )
 
 
+def _grids(
+    db: Connection, scope: Scope, asked: Asked, named: Sequence[str]
+) -> dict[str, GridRow]:
+    if asked.as_of_ms is None:
+        return grids_named(db, scope, named)
+    return grids_named_at(db, scope, named, as_of_ms=asked.as_of_ms)
+
+
 def _community(row: AnyRow | None) -> CommunityAnswer | None:
     return None if row is None else CommunityAnswer(id=row.id, code=row.code, name=row.name)
 
 
 def _workers(
-    db: Connection, scope: Scope, asking: Asking, grids: Iterable[GridRow]
+    db: Connection, scope: Scope, asked: Asked, grids: Iterable[GridRow]
 ) -> dict[str, list[WorkerAnswer]]:
     """Who answers for each grid, by id; empty for those who may not know."""
-    principal = asking.principal
+    principal = asked.principal
     if principal.role not in {*SUPERVISING, Role.WORKER}:
         return {}
     lines = {row.id: line_of(row.area_no) for row in grids}
     area_nos = sorted({number for line in lines.values() for number in line})
     assigned: dict[int, list[AnyRow]] = {}
-    for row in workers_at(db, scope, area_nos, now_ms=asking.now_ms):
+    for row in workers_at(db, scope, area_nos, now_ms=asked.at_ms):
         assigned.setdefault(row.lo, []).append(row)
     return {grid: _told(principal, _nearest(line, assigned)) for grid, line in lines.items()}
 

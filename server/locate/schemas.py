@@ -4,14 +4,21 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from server.fieldrules import Body
 from server.grids.schemas import AccuracyM, DatumName, Latitude, Longitude, Place
+from server.layers.moment import AsOf
 
 POINTS_MAX = 10_000
 
 
-class LocateParameters(BaseModel):
-    """One measured position."""
+class MomentParameters(BaseModel):
+    """When positions are looked up."""
 
     model_config = ConfigDict(extra="forbid")
+
+    as_of: AsOf = None
+
+
+class LocateParameters(MomentParameters):
+    """One measured position."""
 
     lon: Longitude
     lat: Latitude
@@ -76,8 +83,8 @@ class GridAnswer(BaseModel):
     name: str
     community: CommunityAnswer | None
     workers: list[WorkerAnswer] | None = Field(
-        description="Who answers for it now: those whose assigned area is the smallest, at "
-        "most 8, by login. Dispatchers and administrators are told, a worker "
+        description="Who answers for it at that moment: those whose assigned area is the "
+        "smallest, at most 8, by login. Dispatchers and administrators are told, a worker "
         "only of themselves. null: not for you to know."
     )
 
