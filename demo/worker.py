@@ -171,8 +171,6 @@ class Worker:
         if outcome == "done":
             values["text"] = "All well, data checked"
         self.phone.create("visit", set=values)
-        if outcome == "done" and household.rev:
-            self.phone.edit(household.record, set={"last_verified_ms": self.clock.wall_ms})
 
     def _edit(self, _happening: Happening) -> None:
         household = self._household()

@@ -22,6 +22,7 @@ from server.grids.endpoints import router as grids
 from server.health import router as health
 from server.history.endpoints import router as history
 from server.households.endpoints import router as households
+from server.households.moving_endpoints import router as moving
 from server.households.search_endpoints import router as household_search
 from server.identifiers.endpoints import router as identifiers
 from server.identity.endpoints import router as identity
@@ -61,6 +62,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     households,
     identifiers,
     household_search,
+    moving,
     casework,
     casework_steps,
     conflicts,

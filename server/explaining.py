@@ -41,7 +41,9 @@ def explain(
 def _lines(db: Connection, record: str, *, values: bool) -> Iterator[str]:
     after, told = -1, 0
     while told < LINES_MAX:
-        found = history_lines(db, record, after=after, limit=CHUNK_ROWS, values=values)
+        found = history_lines(
+            db, record, after=after, limit=CHUNK_ROWS, values=values, reasons=values
+        )
         if not found:
             return
         for pos, item in found:
@@ -62,7 +64,8 @@ def told_line(item: HistoryItem) -> str:
     who = f"{item.login} ({where}, n {item.n}, received {_time(item.received_ms)})"
     became = f"{item.outcome}{code}{field}, rev {item.rev}"
     ended = "" if item.ended_at is None else f" of {item.ended_at}"
-    return f"{done}  {who}  {what}{about} on rev {item.base} -> {became}{ended}{said}"
+    why = "" if item.why is None else f" because: {json.dumps(item.why, ensure_ascii=False)}"
+    return f"{done}  {who}  {what}{about} on rev {item.base} -> {became}{ended}{said}{why}"
 
 
 def _time(instant_ms: int) -> str:

@@ -91,7 +91,7 @@ def merge_records(sheet: Sheet, record: Record, deed: Deed) -> Verdict:
         deed,
         cells=carried_cells(survivor, EMPTY, record.fields),
         sets=joined(survivor.sets, sets) if sets else None,
-        values=_earlier(record, survivor),
+        values=_times(record, survivor),
     )
     for record_id in sheet.family.below(record.id):
         _hand_over(sheet, record_id, deed, merged=record, survivor=after)
@@ -131,12 +131,15 @@ def _recorded(code: Code, record: Record) -> Verdict:
     return Verdict(outcome=Outcome.RECORDED, code=code, rev=record.rev)
 
 
-def _earlier(record: Record, survivor: Record) -> Mapping[str, Any]:
-    """What was observed twice was observed when the first of the two was."""
-    first, second = (live_value(each, "observed_at_ms") for each in (record, survivor))
-    if first is None or (second is not None and second <= first):
-        return EMPTY
-    return {"observed_at_ms": first}
+def _times(record: Record, survivor: Record) -> Mapping[str, Any]:
+    """What was observed twice was observed by the first, and verified by the last."""
+    one, other = (live_value(each, "observed_at_ms") for each in (record, survivor))
+    if one is not None and (other is None or one < other):
+        return {"observed_at_ms": one}
+    one, other = (live_value(each, "last_verified_ms") for each in (record, survivor))
+    if one is not None and (other is None or one > other):
+        return {"last_verified_ms": one}
+    return EMPTY
 
 
 def _ended(record: Record, deed: Deed) -> Status | None:

@@ -5,10 +5,14 @@ comes after the task is over, or comes from somebody to whom the task was never 
 then still stands beside the task with its author, time, place and evidence.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from sync.facts import bucket_under, new_record, place_values
 from sync.ids import derived_id
 from sync.kinds import KINDS
 from sync.lifecycle import INCIDENT, RANKS, TASK, Claimed, acts_of, claim
+from sync.mutation import EMPTY
 from sync.outcome import Code, Outcome
 from sync.record import Credit, Record, Status
 from sync.sheet import Deed, Sheet, Verdict, ever, is_over, met_nobody
@@ -64,9 +68,15 @@ def _may_claim(task: Record, deed: Deed) -> bool:
 
 
 def keep_act(
-    sheet: Sheet, parent: Record, deed: Deed, *, counted: bool, result: str | None
+    sheet: Sheet,
+    parent: Record,
+    deed: Deed,
+    *,
+    counted: bool,
+    result: str | None,
+    facts: Mapping[str, Any] = EMPTY,
 ) -> None:
-    """Keep what was claimed or decided as a record beside `parent`."""
+    """Keep what was claimed or decided, with its own `facts`, as a record beside `parent`."""
     mutation = deed.mutation
     values = {
         "parent": parent.id,
@@ -76,6 +86,7 @@ def keep_act(
         "quality": deed.quality.value,
         "result": result,
         "counted": counted,
+        **facts,
         **place_values(_CLAIM, deed),
     }
     record_id = sheet.unused_id(deed.author.device, mutation.n, _CLAIM.name)

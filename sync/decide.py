@@ -1,6 +1,6 @@
 """One mutation is decided: what becomes of it, and of the records it touches."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from sync.alias import (
@@ -30,6 +30,7 @@ from sync.lifecycle import (
     ERASE,
     INCIDENT,
     MERGE,
+    MOVE,
     RESOLVE,
     RESTORE,
     TASK,
@@ -37,6 +38,7 @@ from sync.lifecycle import (
     begin,
 )
 from sync.merge import Rule, accept, contested_values, shown
+from sync.moving import move_home
 from sync.mutation import EMPTY, Mutation
 from sync.outcome import Code, Outcome
 from sync.record import Cell, Record
@@ -49,6 +51,7 @@ from sync.state import (
     merged_into,
     rules_of,
 )
+from sync.verifying import note_verified
 
 _REPORT = "report"
 _REQUIRED: Final = {
@@ -154,10 +157,8 @@ def _speaks_anyway(record: Record, mutation: Mutation) -> bool:
 def _act(sheet: Sheet, record: Record, deed: Deed, name: str) -> Verdict:
     if merged_into(record) is not None:
         return act_on_merged(sheet, record, deed, name)
-    if name == MERGE:
-        return merge_records(sheet, record, deed)
-    if name == RESOLVE:
-        return _resolve(sheet, record, deed)
+    if name in _OF_ITSELF:
+        return _OF_ITSELF[name](sheet, record, deed)
     if name == ERASE:
         erase_with_all_below(sheet, record, deed)
         return Verdict(outcome=Outcome.APPLIED, rev=record.rev + 1)
@@ -359,6 +360,7 @@ def _write_new(sheet: Sheet, kind: Kind, deed: Deed, *, bucket: str) -> Record:
         status=status,
     )
     sheet.create(created)
+    note_verified(sheet, created, deed)
     return created
 
 
@@ -372,3 +374,10 @@ def _incident_of(sheet: Sheet, values: Mapping[str, Any], deed: Deed, *, bucket:
     status = begin("reported", deed.credit)
     sheet.create(new_record(deed, INCIDENT, record_id, said, bucket=bucket, status=status))
     return record_id
+
+
+_OF_ITSELF: Final[Mapping[str, Callable[[Sheet, Record, Deed], Verdict]]] = {
+    MERGE: merge_records,
+    MOVE: move_home,
+    RESOLVE: _resolve,
+}

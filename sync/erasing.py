@@ -106,7 +106,14 @@ def redacted(mutation: Mutation) -> Mutation:
     act = mutation.act
     if kind is None or not (act is None or act in acts_of(kind.name) or act in _RULINGS):
         return replace(
-            mutation, set=EMPTY, add=EMPTY, remove=EMPTY, act=None, args=EMPTY, position=None
+            mutation,
+            set=EMPTY,
+            add=EMPTY,
+            remove=EMPTY,
+            act=None,
+            args=EMPTY,
+            position=None,
+            why=None,
         )
     return replace(
         mutation,
@@ -115,6 +122,7 @@ def redacted(mutation: Mutation) -> Mutation:
         remove=EMPTY,
         args=EMPTY if act is None else _arguments(kind, act, mutation.args),
         position=None,
+        why=None,
     )
 
 

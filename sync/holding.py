@@ -212,7 +212,8 @@ KIND_HOLDINGS: Final[Mapping[str, KindHolding]] = MappingProxyType(
             own={"author": _DEED},
         ),
         "claim": _holding(
-            "parent grid act at_ms quality counted lon_e7 lat_e7 accuracy_cm datum erased",
+            "parent grid act at_ms quality counted moved_from moved_ms lon_e7 lat_e7 "
+            "accuracy_cm datum erased",
             Purpose.ACCOUNTABILITY,
             source=Source.RULES,
             sets=_PHOTOS,

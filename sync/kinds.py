@@ -182,7 +182,11 @@ HOUSEHOLD = _kind(
             data_class=DataClass.P1,
         ),
         Field(
-            name="last_verified_ms", type=TIME_MS, policy=Policy.MAX, data_class=DataClass.P1
+            name="last_verified_ms",
+            type=TIME_MS,
+            policy=Policy.MAX,
+            data_class=DataClass.P1,
+            derived=True,
         ),
         _ARCHIVED,
         _MERGED_INTO,
@@ -334,6 +338,8 @@ CLAIM = _kind(
         Field(name="quality", type=Choice(("exact", "estimated", "clamped")), derived=True),
         Field(name="result", type=Text(2_000), derived=True, data_class=DataClass.P1),
         Field(name="counted", type=Flag(), derived=True),
+        Field(name="moved_from", type=Ref("record"), derived=True),
+        Field(name="moved_ms", type=TIME_MS, derived=True),
         *_PLACE,
         _ERASED,
     ),

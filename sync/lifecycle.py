@@ -24,6 +24,11 @@ ARCHIVE = "archive"
 RESTORE = "restore"
 ERASE = "erase"
 MERGE = "merge_into"
+MOVE = "move"
+MOVED_BY: Final[Mapping[str, str]] = MappingProxyType(
+    {"household": "dwelling", "resident": "household"}
+)
+"""The kinds that move to another home, and the field that names it."""
 REASONS = ("person_asked", "no_longer_needed", "entered_wrongly", "law")
 """Why something is erased: words of a list, so that the reason itself names nobody."""
 
@@ -185,6 +190,11 @@ _ERASING = Act(
     args={"reason": Choice(REASONS), "grid": Ref("grid")}, required=frozenset({"reason"})
 )
 _MERGING = Act(args={"into": Ref("record"), **_TEXT}, required=frozenset({"into", "text"}))
+_MOVING = Act(
+    args={"to": Ref("record"), "moved_ms": TIME_MS, **_TEXT},
+    required=frozenset({"to", "text"}),
+)
+_OF_MOVED: Mapping[str, Act] = {MOVE: _MOVING}
 _OF_MERGED: Mapping[str, Act] = {MERGE: _MERGING}
 _OF_ERASED: Mapping[str, Act] = {ERASE: _ERASING}
 _OF_ALL: Mapping[str, Act] = {RESOLVE: _RESOLVE}
@@ -196,6 +206,7 @@ _ACTS: Mapping[str, Mapping[str, Act]] = {
         **_OF_ALL,
         **(_OF_ARCHIVED if "archived" in kind.fields else EMPTY),
         **(_OF_MERGED if "merged_into" in kind.fields else EMPTY),
+        **(_OF_MOVED if kind.name in MOVED_BY else EMPTY),
         **(_OF_ERASED if "erased" in kind.fields else EMPTY),
     }
     for kind in KINDS.values()

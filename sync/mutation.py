@@ -65,7 +65,8 @@ class Mutation:
     `actor` names the worker when it was not the device's signed-in one. `body` is the canonical
     JSON of the mutation as received: it is stored for ever and its hash detects a reused `n`.
     `clock` is None only for consoles, whose time is the server's. Neighbouring mutations with
-    the same `group` are decided together, see `sync.groups`. `schema` is the version of the
+    the same `group` are decided together, see `sync.groups`. `why` is the author's reason, for
+    the history only. `schema` is the version of the
     record schema that the members are in; `skew` says why that version cannot be read here.
     """
 
@@ -83,6 +84,7 @@ class Mutation:
     position: Position | None = None
     actor: str | None = None
     group: str | None = None
+    why: str | None = None
     schema: int = SCHEMA
     skew: Code | None = None
 

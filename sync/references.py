@@ -55,6 +55,8 @@ def _needed(mutation: Mutation, records: Mapping[str, Record]) -> Iterator[Any]:
         return
     yield mutation.args.get("into")
     yield from _standing_for(mutation.args.get("into"), records)
+    yield mutation.args.get("to")
+    yield from _standing_for(mutation.args.get("to"), records)
     yield mutation.args.get("task")
     yield mutation.args.get("grid")
     record = records.get(mutation.record)

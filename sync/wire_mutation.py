@@ -21,6 +21,7 @@ from sync.versions import SCHEMAS, Schemas
 
 MUTATION_BYTES_MAX = 65_536
 GROUP_CHARS_MAX = 64
+WHY_CHARS_MAX = 2_000
 FIELDS_MAX = 100
 ACCURACY_MAX_CM = 100_000_000
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -42,6 +43,7 @@ _NAMES = frozenset(
         "position",
         "actor",
         "group",
+        "why",
         "schema",
     )
 )
@@ -121,6 +123,7 @@ def mutation_object(mutation: Mutation) -> dict[str, Any]:
         "args": dict(mutation.args),
         "actor": mutation.actor,
         "group": mutation.group,
+        "why": mutation.why,
         "schema": None if mutation.schema == SCHEMA_FIRST else mutation.schema,
     }
     return {name: value for name, value in written.items() if value not in (None, {})}
@@ -262,6 +265,7 @@ def _read(
         ),
         actor=members.matching("actor", _ID, _ID_REASON) if members.has("actor") else None,
         group=members.maybe_text("group", max_chars=GROUP_CHARS_MAX),
+        why=members.maybe_text("why", max_chars=WHY_CHARS_MAX),
         schema=schema,
     )
 

@@ -94,6 +94,7 @@ def resolve(
         act="resolve",
         args={"field": found.field, "value": value},
         if_rev=rev,
+        why=choice.note,
     )
     write_draft(db, asking, draft)
     if choice.note is not None:

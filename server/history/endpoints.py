@@ -31,7 +31,8 @@ async def read_history(
 ) -> Page[HistoryItem]:
     """Tell who asked for what about a record, in the order in which it took effect.
 
-    Fields are named; what was said comes with `values`, and not for administrators.
+    Fields are named; what was said comes with `values`. Reasons are there without it. Neither
+    is for administrators, and whoever is given them is noted in the access log.
     """
     if parameters.values and not may_read_values(principal):
         raise Forbidden("An administrator reads no values.")
@@ -48,11 +49,12 @@ async def read_history(
                 after=after,
                 limit=parameters.limit + 1,
                 values=parameters.values,
+                reasons=may_read_values(principal),
             )
         )
 
     found = await store.read(read)
     page, following = paged(found, parameters.limit, lambda each: (each[0],))
-    if parameters.values:
+    if parameters.values or any(item.why is not None for _, item in page):
         await reading.note("history", "record", (record_id,))
     return Page(items=[item for _, item in page], next=following)

@@ -16,17 +16,18 @@ Line = tuple[int, HistoryItem]
 
 
 def history_lines(
-    db: Connection, record: str, *, after: int, limit: int, values: bool
+    db: Connection, record: str, *, after: int, limit: int, values: bool, reasons: bool
 ) -> Sequence[Line]:
     """Return `(pos, item)` of at most `limit` mutations about a record after position `after`.
 
-    With `values` the items say what was asked for; else they name fields only.
+    With `values` the items say what was asked for; else they name fields only. Reasons are what
+    people wrote, so they come only with `reasons`.
     """
     rows = history_of(db, record, after=after, limit=limit)
-    return [(row.pos, _item(row, values=values)) for row in rows]
+    return [(row.pos, _item(row, values=values, reasons=reasons)) for row in rows]
 
 
-def _item(row: DbRow, *, values: bool) -> HistoryItem:
+def _item(row: DbRow, *, values: bool, reasons: bool) -> HistoryItem:
     mutation = _read(row.body)
     return HistoryItem(
         at_ms=row.at_ms,
@@ -46,6 +47,7 @@ def _item(row: DbRow, *, values: bool) -> HistoryItem:
         outcome=row.outcome,
         code=row.code,
         field=row.field,
+        why=_why(mutation) if reasons and mutation is not None else None,
         asked=_asked(mutation) if values and mutation is not None else None,
     )
 
@@ -60,6 +62,12 @@ def _read(body: bytes) -> Mutation | None:
 
 def _fields(mutation: Mutation) -> list[str]:
     return sorted({*mutation.set, *mutation.add, *mutation.remove, *mutation.args})
+
+
+def _why(mutation: Mutation) -> str | None:
+    """The reason that was given: with an act, which has a place for it, or with a change."""
+    said = mutation.why or mutation.args.get("text") or mutation.args.get("reason")
+    return said if isinstance(said, str) else None
 
 
 def _asked(mutation: Mutation) -> dict[str, Any]:

@@ -29,6 +29,9 @@ class HistoryItem(BaseModel):
     outcome: str
     code: str | None
     field: str | None = Field(description="the field that the code is about")
+    why: str | None = Field(
+        description="the reason its author gave; null as well for who may not read values"
+    )
     asked: dict[str, Any] | None = Field(description="what it said; only with `values`")
 
 

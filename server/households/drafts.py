@@ -13,7 +13,7 @@ from server.households.schemas import (
 )
 from server.replication.submit import Draft
 
-_NOT_FIELDS = frozenset({"id", "languages"})
+_NOT_FIELDS = frozenset({"id", "languages", "why"})
 
 
 def _said(body: BaseModel) -> dict[str, Any]:
@@ -36,6 +36,7 @@ def new_household(body: HouseholdCreate, household_id: str) -> Draft:
         base=0,
         set=_given(body),
         add={"languages": languages} if languages else {},
+        why=body.why,
     )
 
 
@@ -53,6 +54,7 @@ def changed_household(
         add={"languages": added} if added else {},
         remove={"languages": removed} if removed else {},
         if_rev=rev,
+        why=body.why,
     )
 
 
@@ -63,12 +65,20 @@ def new_resident(body: ResidentCreate, resident_id: str, household_id: str) -> D
         kind="resident",
         base=0,
         set=_given(body) | {"household": household_id},
+        why=body.why,
     )
 
 
 def changed_resident(body: ResidentPatch, resident_id: str, *, rev: int) -> Draft:
     """The draft of a change at `rev`."""
-    return Draft(record=resident_id, kind="resident", base=rev, set=_said(body), if_rev=rev)
+    return Draft(
+        record=resident_id,
+        kind="resident",
+        base=rev,
+        set=_said(body),
+        if_rev=rev,
+        why=body.why,
+    )
 
 
 def repeats(draft: Draft, stored: dict[str, Any]) -> bool:

@@ -9,6 +9,7 @@ from server.fieldrules import Body, FieldRule
 from server.paging import PageParameters
 from server.recordids import IdText
 from sync.kinds import SET_ELEMENTS_MAX
+from sync.wire_mutation import WHY_CHARS_MAX
 
 SEARCH_CHARS_MAX = 100
 FOUND_DEFAULT = 20
@@ -18,7 +19,6 @@ ContactPhone = Annotated[str, FieldRule("household", "contact_phone")]
 SizeBand = Annotated[str, FieldRule("household", "size_band")]
 HouseholdStatus = Annotated[str, FieldRule("household", "status")]
 VisitPreference = Annotated[str, FieldRule("household", "visit_preference")]
-VerifiedMs = Annotated[int, FieldRule("household", "last_verified_ms")]
 Language = Annotated[str, FieldRule("household", "languages")]
 Languages = Annotated[list[Language], Field(max_length=SET_ELEMENTS_MAX)]
 ResidentName = Annotated[str, FieldRule("resident", "name")]
@@ -27,12 +27,22 @@ ResidentPhone = Annotated[str, FieldRule("resident", "phone")]
 ResidentStatus = Annotated[str, FieldRule("resident", "status")]
 
 
+Why = Annotated[
+    str | None,
+    Field(
+        min_length=1,
+        max_length=WHY_CHARS_MAX,
+        description="The reason, for the history of the record.",
+    ),
+]
+
+
 class _Change(Body):
     """A change: members that are absent stay as they are, null clears a field."""
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
-        if not self.model_fields_set:
+        if not self.model_fields_set - {"why"}:
             raise ValueError("must name at least one field")
         return self
 
@@ -72,7 +82,7 @@ class HouseholdFields(Body):
     size_band: SizeBand | None = None
     status: HouseholdStatus | None = None
     visit_preference: VisitPreference | None = None
-    last_verified_ms: VerifiedMs | None = None
+    why: Why = None
 
 
 class HouseholdCreate(HouseholdFields):
@@ -102,6 +112,7 @@ class ResidentFields(Body):
     birth_year: BirthYear | None = None
     phone: ResidentPhone | None = None
     status: ResidentStatus | None = None
+    why: Why = None
 
 
 class ResidentCreate(ResidentFields):
@@ -163,7 +174,7 @@ class HouseholdBody(BaseModel):
     size_band: str | None
     status: str | None
     visit_preference: str | None
-    last_verified_ms: int | None
+    last_verified_ms: int | None = Field(description="The latest visit that was done.")
     languages: list[str]
     archived: bool
     updated_ms: int

@@ -22,7 +22,7 @@ from sync.mutation import EMPTY
 
 KEY = ("dwelling", "door")
 HOUSEHOLD_TEXTS = ("door", "contact_phone", "size_band", "status", "visit_preference")
-HOUSEHOLD_OPTIONAL = (*HOUSEHOLD_TEXTS[1:], "last_verified_ms", "languages")
+HOUSEHOLD_OPTIONAL = (*HOUSEHOLD_TEXTS[1:], "languages")
 RESIDENT_REQUIRED = (*KEY, "no", "name")
 RESIDENT_OPTIONAL = ("birth_year", "phone", "status")
 NO_DWELLING = "no dwelling has this code"
@@ -41,7 +41,6 @@ def resident_id(household: str, number: str) -> str:
 def _household(row: Row, dwellings: Mapping[str, str], report: ImportReport) -> Wanted | None:
     cells = Cells(row, HOUSEHOLD, report)
     cells.text(*HOUSEHOLD_TEXTS)
-    cells.integer("last_verified_ms")
     dwelling = dwellings.get(cells.raw("dwelling"))
     if dwelling is None:
         cells.refuse("dwelling", NO_DWELLING, "import the dwellings first")

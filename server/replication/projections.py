@@ -139,7 +139,8 @@ def _note(state: State) -> dict[str, Any]:
 
 
 def _claim(state: State) -> dict[str, Any]:
-    row = _columns("act", "at_ms", "quality", "result", "counted")(state)
+    row = _columns("act", "at_ms", "quality", "result", "counted", "moved_ms")(state)
+    row["moved_from_id"] = state.get("moved_from")
     row["parent_id"] = state["parent"]
     row["by_id"] = state.get("by")
     row["geom"] = point(state)

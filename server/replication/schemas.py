@@ -61,6 +61,7 @@ class MutationIn(_Wire):
     position: PositionIn | None = None
     actor: str | None = None
     group: str | None = None
+    why: str | None = None
     schema_: int | None = Field(
         default=None,
         ge=1,

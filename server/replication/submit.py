@@ -50,6 +50,7 @@ class Draft:
     args: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
     position: Position | None = None
     group: str | None = None
+    why: str | None = None
     if_rev: int | None = None
 
 
@@ -69,6 +70,7 @@ def drafted(draft: Draft, n: int) -> Mutation:
             args=draft.args,
             position=draft.position,
             group=draft.group,
+            why=draft.why,
         )
     )
 

@@ -114,7 +114,6 @@ async def test_an_empty_cell_leaves_the_stored_value_alone(run: Import, store: S
         ("dwellings", "code,address,lon,lat,datum", "B3,Block 3,121.5,25,nad27", "datum"),
         ("households", "dwelling,door", "B7,01-01", "dwelling"),
         ("households", "dwelling,door,status", "B2,02-01,gone", "status"),
-        ("households", "dwelling,door,last_verified_ms", "B2,02-01,x", "last_verified_ms"),
         ("residents", "dwelling,door,no,name", "B2,09-09,1,Resident", "door"),
         ("residents", "dwelling,door,no,name", "B2,01-01,,Resident", "no"),
         ("residents", "dwelling,door,no,name,birth_year", "B2,01-01,1,R,1850", "birth_year"),

@@ -57,6 +57,7 @@ EDIT: dict[str, Any] = {
     "position": PLACE,
     "actor": RECORD,
     "group": "g",
+    "why": "They rang.",
     "schema": 1,
 }
 ACT: dict[str, Any] = {

@@ -147,12 +147,21 @@ def wrong_values(world: World) -> list[Case]:
     values = [
         *with_each("door", [*texts]),
         *with_each("size_band", ["2-3", "", 2, ["1"], {"1": 1}]),
-        *with_each("last_verified_ms", [-1, "1", True, LIMIT, -LIMIT, []]),
         *with_each("dwelling", ["x", 7, None, [], dwelling]),
         *with_each("status", ["dead", 1, [], {}]),
         *with_each("grid", ["G2", 5, world.grids["G2"].upper()]),
     ]
-    names = ("nationality", "", "x" * 300, "languages", "rev", "a b", "姓名", "/~")
+    names = (
+        "nationality",
+        "",
+        "x" * 300,
+        "languages",
+        "last_verified_ms",
+        "rev",
+        "a b",
+        "姓名",
+        "/~",
+    )
     return [
         *coded("bad-value", *with_each("set", [*values])),
         *coded("unknown-field", *with_each("set", [*({each: TELLTALE} for each in names)])),

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 from server.cli import app
 from server.clock import new_id
 from tests.server.desk import Desk, told
-from tests.server.phones import RawPhone
+from tests.server.phones import RawPhone, outcomes
 from tests.world import World
 
 pytestmark = [pytest.mark.anyio, pytest.mark.db]
@@ -97,3 +97,51 @@ def test_the_command_line_tells_it_in_lines(desk: Desk, database_url: str) -> No
     for wrong, code in (("what", 2), (new_id(), 1)):
         words[1] = wrong
         assert CliRunner().invoke(app, words, env=environment).exit_code == code
+
+
+async def test_it_says_why_of_a_desk_a_phone_a_decision_a_move_and_a_merge(
+    client: httpx.AsyncClient, world: World
+) -> None:
+    desk, home = Desk(client, world), world.households["G1"]
+    where = f"/v1/households/{home}"
+    ann = await RawPhone.enrol(client, world.tokens["ann"])
+    bob = await RawPhone.enrol(client, world.tokens["bob"])
+    seen = [
+        phone.change(home, "household", 1, set={"door": door}, why=f"{door} says the bell")
+        for phone, door in ((ann, "7"), (bob, "9"))
+    ]
+    await ann.sync(seen[:1])
+    assert outcomes(await bob.sync(seen[1:])) == {1: "conflict"}
+    (conflict,) = await desk.items("/v1/conflicts", "dispatcher", status="open")
+    settles = {"value": "9", "note": "Looked it up."}
+    await desk.done(f"/v1/conflicts/{conflict['id']}/resolve", "dispatcher", settles, rev=3)
+    said = {"contact_phone": "111", "why": "They rang."}
+    assert (await desk.patch(where, "dispatcher", said, rev=4)).status_code == 200
+    nothing = await desk.patch(where, "dispatcher", {"why": "Because."}, rev=5)
+    assert nothing.status_code == 422
+    moves = {"dwelling": world.dwellings["G3"], "text": "They moved."}
+    await desk.done(f"{where}/move", "dispatcher", moves, rev=5)
+    merges = {"into": world.households["G3"], "text": "One family."}
+    await desk.done(f"/v1/records/{home}/merge", "dispatcher", merges, rev=6)
+
+    path = f"/v1/records/{home}/history"
+    told_ = await desk.items(path, "dispatcher")
+    assert [(each["login"], each["console"], each["act"], each["why"]) for each in told_] == [
+        ("importer", True, None, None),
+        ("ann", False, None, "7 says the bell"),
+        ("bob", False, None, "9 says the bell"),
+        ("dispatcher", True, "resolve", "Looked it up."),
+        ("dispatcher", True, None, "They rang."),
+        ("dispatcher", True, "move", "They moved."),
+        ("dispatcher", True, "merge_into", "One family."),
+    ]
+    assert told_[1]["device"] == ann.id
+    assert not any(each["asked"] for each in told_)
+    survivor = await desk.items(
+        f"/v1/records/{world.households['G3']}/history", "dispatcher-n2"
+    )
+    assert {each["why"] for each in survivor} >= {"They moved.", "One family."}
+    assert not any(each["why"] for each in await desk.items(path, "admin"))
+    noted = await desk.items("/v1/access-log", "admin")
+    readers = [each["account"] for each in noted if each["act"] == "history"]
+    assert len(readers) == 2

@@ -292,7 +292,7 @@ async def test_erasing_the_one_that_stays_erases_what_the_other_said(
     home = world.households["G1"]
     twin = Household(ann, world)
     await ann.sync(twin.mutations())
-    await merged(desk, twin.id, home, rev=2)
+    await merged(desk, twin.id, home, rev=3)
     late = bob.change(twin.id, "household", 1, set={"contact_phone": "canary-late"})
     assert outcomes(await bob.sync([late])) == {1: "conflict"}
     assert {"late", "past", "name"} <= await canaries(store)

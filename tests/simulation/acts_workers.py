@@ -14,7 +14,7 @@ STATES = ("active", "moved_out", "vacant")
 EDITS: tuple[Callable[[Dice], dict[str, Any]], ...] = (
     lambda dice: {"contact_phone": dice.one_of((*WORDS, None))},
     lambda dice: {"status": dice.one_of(STATES)},
-    lambda dice: {"last_verified_ms": dice.span(0, 5)},
+    lambda dice: {"size_band": dice.one_of(("1", "2"))},
     lambda dice: {"door": dice.one_of(WORDS), "visit_preference": "any"},
 )
 WRITING_STATEMENTS = 8

@@ -25,7 +25,7 @@ words = st.sampled_from(["a", "b", "c"])
 edits = st.one_of(
     st.fixed_dictionaries({"contact_phone": words | st.none()}),
     st.fixed_dictionaries({"status": st.sampled_from(["active", "moved_out", "vacant"])}),
-    st.fixed_dictionaries({"last_verified_ms": st.integers(0, 5)}),
+    st.fixed_dictionaries({"size_band": st.sampled_from(["1", "2"])}),
     st.fixed_dictionaries({"door": words, "visit_preference": st.just("any")}),
 )
 faults = st.lists(st.sampled_from(Fault), max_size=3)

@@ -30,7 +30,7 @@ INCIDENT, TASK = uid("incident"), uid("task")
 PHONE_VALUES = {
     "contact_phone": st.none() | st.sampled_from(["1", "2", "3"]),
     "status": st.sampled_from(["active", "moved_out", "vacant"]),
-    "last_verified_ms": st.integers(1, 3),
+    "size_band": st.sampled_from(["1", "2"]),
     "door": st.sampled_from(["a", "b"]),
 }
 CLAIMS = ("accept", "start", "finish", "not_executable")

@@ -59,9 +59,9 @@ def _twins() -> Backend:
             backend.do(anna, record, "household", set={"contact_phone": phone})
         backend.do(bo, record, "household", base=2, set={"contact_phone": "3"})
         backend.do(bo, record, "household", set={"status": "active"})
-        for time in range(10):
+        for band in ("1", "2", "3-4", "5+"):
             if rev_of(backend, record) < _REV:
-                backend.do(anna, record, "household", set={"last_verified_ms": 10 + time})
+                backend.do(anna, record, "household", set={"size_band": band})
         assert rev_of(backend, record) == _REV
     return backend
 

@@ -167,7 +167,7 @@ def test_erasing_twice_changes_nothing(log: Log) -> None:
     log.say(HOUSEHOLD, "household", 4, act="erase", args=REASON)
     before = dict(log.records)
     verdict = log.say(HOUSEHOLD, "household", 5, act="erase", args=REASON)
-    assert (verdict.outcome, verdict.rev) == (Outcome.UNCHANGED, 5)
+    assert (verdict.outcome, verdict.rev) == (Outcome.UNCHANGED, 6)
     assert log.records == before
 
 

@@ -3,10 +3,13 @@
 from typing import Any
 
 from sqlalchemy import Index, UniqueConstraint
+from sqlalchemy import text as sql
 
 from server.db.tables.columns import big, check, flag, ident, row_number, shape, string
 from server.db.tables.held import projected
 from server.db.tables.registry import AREA_NO, Feature, Projection
+
+_MOVED = sql("moved_from_id IS NOT NULL")
 
 
 class Report(Feature, table=True):
@@ -123,11 +126,19 @@ class Claim(Feature, table=True):
     """Somebody says that a step of a life cycle was done; kept whether or not it counted."""
 
     __tablename__ = "claim"
-    __held__ = projected("claim", parent_id="parent", by_id="by", geom="lon_e7")
+    __held__ = projected(
+        "claim", parent_id="parent", by_id="by", moved_from_id="moved_from", geom="lon_e7"
+    )
     __table_args__ = (
         UniqueConstraint("id"),
         Index(None, AREA_NO),
         Index(None, "parent_id"),
+        Index(
+            "ix_claim_moved_from_id",
+            "moved_from_id",
+            postgresql_where=_MOVED,
+            sqlite_where=_MOVED,
+        ),
         check("rev", "rev >= 1"),
         {"sqlite_autoincrement": True},
     )
@@ -140,4 +151,6 @@ class Claim(Feature, table=True):
     quality: str | None = string(null=True)
     result: str | None = string(null=True)
     counted: bool | None = flag(null=True)
+    moved_from_id: str | None = ident(null=True)
+    moved_ms: int | None = big(null=True)
     geom: Any = shape("POINT", null=True)
