@@ -17,6 +17,7 @@ from server.casework.endpoints import router as casework
 from server.casework.step_endpoints import router as casework_steps
 from server.conflicts.endpoints import router as conflicts
 from server.devices.endpoints import router as devices
+from server.duplicates.endpoints import router as duplicates
 from server.erasure.endpoints import router as erasure
 from server.grids.endpoints import router as grids
 from server.health import router as health
@@ -56,6 +57,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     announcements,
     archive,
     merging,
+    duplicates,
     erasure,
     grids,
     boundaries,

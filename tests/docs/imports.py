@@ -39,6 +39,7 @@ ROOMS = {
         "conflicts",
         "consolewrites",
         "devices",
+        "duplicates",
         "erasure",
         "grids",
         "history",

@@ -19,6 +19,7 @@ from server.db.tables.registry import (
     EventClass,
     Grid,
     Household,
+    NotSame,
     Resident,
     Visit,
 )
@@ -92,6 +93,7 @@ __all__ = [
     "MediaDeclaration",
     "MediaUpload",
     "MutationRow",
+    "NotSame",
     "Note",
     "RecordRow",
     "Report",

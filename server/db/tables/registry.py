@@ -14,12 +14,14 @@ from server.db.tables.columns import (
     check,
     flag,
     ident,
+    one_of,
     row_number,
     search,
     shape,
     string,
 )
-from server.db.tables.held import projected
+from server.db.tables.held import held, projected
+from sync.holding import Purpose, Retention, Source
 
 AREA_NO = "area_no"
 
@@ -165,6 +167,29 @@ class Visit(Projection, table=True):
     text: str | None = string(null=True)
     visited_at_ms: int | None = big(null=True)
     visitor_id: str | None = ident(null=True)
+
+
+class NotSame(StoredRow, table=True):
+    """Two records of which a person said that they are not the same."""
+
+    __tablename__ = "not_same"
+    __held__ = held(
+        "first_id second_id kind at_ms",
+        Purpose.REGISTRY,
+        p1="by_id",
+        retention=Retention.STORE,
+        source=Source.OFFICE,
+    )
+    __table_args__ = (
+        one_of("kind", "household", "resident"),
+        check("order", "first_id < second_id"),
+    )
+
+    first_id: str = ident(key=True)
+    second_id: str = ident(key=True)
+    kind: str = string()
+    by_id: str = ident()
+    at_ms: int = big()
 
 
 class Announcement(Projection, table=True):
