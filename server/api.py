@@ -35,6 +35,7 @@ from server.merging.endpoints import router as merging
 from server.reference import router as reference
 from server.replication.endpoints import router as replication
 from server.replication.snapshot_endpoints import router as snapshots
+from server.subjects.endpoints import router as subjects
 from server.web.endpoints import router as web
 
 OPEN: tuple[APIRouter, ...] = (
@@ -54,6 +55,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     archive,
     merging,
     erasure,
+    subjects,
     grids,
     boundaries,
     households,
