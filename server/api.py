@@ -35,6 +35,7 @@ from server.merging.endpoints import router as merging
 from server.reference import router as reference
 from server.replication.endpoints import router as replication
 from server.replication.snapshot_endpoints import router as snapshots
+from server.servicepoints.endpoints import router as service_points
 from server.subjects.endpoints import router as subjects
 from server.web.endpoints import router as web
 
@@ -51,6 +52,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     replication,
     snapshots,
     areas,
+    service_points,
     announcements,
     archive,
     merging,
