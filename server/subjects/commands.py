@@ -92,7 +92,7 @@ def _require_subject(db: Connection, asking: Asking, body: SubjectCreate) -> Non
         raise RecordMerged(into)
 
 
-def begin(db: Connection, asking: Asking, request_id: str, *, rev: int) -> DbRow:
+def take_on(db: Connection, asking: Asking, request_id: str, *, rev: int) -> DbRow:
     """Begin to work on a request, or take it over from whoever did.
 
     Raises:

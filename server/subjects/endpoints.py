@@ -131,7 +131,7 @@ async def begin_subject_request(
     """Begin to work on a request, or take it over from somebody. Needs `If-Match`."""
 
     def work(db: Connection) -> SubjectDetail:
-        return _after(db, asking, commands.begin(db, asking, request_id, rev=rev))
+        return _after(db, asking, commands.take_on(db, asking, request_id, rev=rev))
 
     done = await store.write(work)
     return tagged(done, done.rev)
