@@ -292,7 +292,7 @@ class ImportKind(StrEnum):
 
 
 @app.command("import")
-def import_file(
+def import_file(  # noqa: PLR0913 - the options of the command
     kind: Annotated[ImportKind, typer.Argument(help="what the file holds")],
     file: Annotated[
         Path, typer.Argument(exists=True, dir_okay=False, help="CSV; grids: a vector file")
@@ -300,7 +300,21 @@ def import_file(
     database: Database = "",
     *,
     crs: Annotated[str | None, typer.Option(help="of a vector file that names none")] = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="of a shapefile's text: UTF-8, GB18030 or Big5")
+    ] = None,
+    layer: Annotated[str | None, typer.Option(help="of a file with several")] = None,
+    field: Annotated[
+        list[str] | None,
+        typer.Option(help="attribute of grids and its name in the file: code=GRID_NO"),
+    ] = None,
+    community: Annotated[
+        str | None, typer.Option(help="of all grids of a file that names none")
+    ] = None,
     layout: Annotated[str, typer.Option(help="of grid codes; `any` accepts all")] = "unit-grid",
+    repair: Annotated[
+        bool, typer.Option("--repair", help="invalid polygons, each reported")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="check everything, write nothing")
     ] = False,
@@ -312,9 +326,24 @@ def import_file(
 
     Example: `jingwei import grids grids.geojson --dry-run`
     """
-    from server.imports.command import import_command  # noqa: PLC0415 - heavy, and rarely used
+    from server.imports import command  # noqa: PLC0415 - heavy, and rarely used
 
-    import_command(kind.value, file, database=database, dry_run=dry_run, crs=crs, layout=layout)
+    try:
+        fields = command.fields_named(field or [], all_in=community)
+    except ValueError as fault:
+        raise fail(f"--field: {fault}", code=2) from None
+    request = command.ImportRequest(
+        kind=kind.value,
+        path=file,
+        crs=crs,
+        encoding=encoding,
+        layer=layer,
+        fields=fields,
+        layout=layout,
+        repair=repair,
+        dry_run=dry_run,
+    )
+    command.import_command(database, request)
 
 
 @app.command("export")

@@ -4,6 +4,8 @@
 `fid` and `geom`. Bounds are (minx, miny, maxx, maxy) in WGS84 degrees.
 """
 
+from typing import Any
+
 import shapely
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy import (
@@ -11,6 +13,7 @@ from sqlalchemy import (
     ColumnElement,
     FromClause,
     LargeBinary,
+    Select,
     Text,
     and_,
     column,
@@ -61,6 +64,27 @@ def intersects(dialect: str, table: FromClause, area: BaseGeometry) -> ColumnEle
     blob = literal(gpkgblob.encode(area), LargeBinary)
     exact = func.gpkg_intersects(geom, blob) == 1
     return and_(bbox_filter(dialect, table, area.bounds), exact)
+
+
+def extent(dialect: str, table: FromClause, condition: ColumnElement[bool]) -> Select[Any]:
+    """Return the question for minx, miny, maxx, maxy of the features of a condition.
+
+    All four are NULL without features; on SQLite up to a metre too large.
+    """
+    if dialect == "postgresql":
+        box = func.ST_Extent(table.c[GEOMETRY_COLUMN])
+        sides = (func.ST_XMin, func.ST_YMin, func.ST_XMax, func.ST_YMax)
+        return select(*(side(box) for side in sides)).where(condition)
+    names = ("minx", "miny", "maxx", "maxy")
+    rtree = named_table(
+        rtree_name(_table_name(table)), column("id"), *(column(each) for each in names)
+    )
+    ends = (func.min, func.min, func.max, func.max)
+    return (
+        select(*(end(rtree.c[name]) for end, name in zip(ends, names, strict=True)))
+        .select_from(table.join(rtree, table.c.fid == rtree.c.id))
+        .where(condition)
+    )
 
 
 def as_wkb(dialect: str, table: FromClause) -> ColumnElement[bytes]:
