@@ -12,7 +12,7 @@ from server.grids.schemas import Place
 from server.identity.access import CurrentPrincipal
 from server.layers.moment import moment
 from server.locate.finding import Found, find_all, find_all_at
-from server.locate.reading import Asked, Known, grids_told, known_of, place_told
+from server.locate.reading import Asked, Known, grids_told, known_of, offices_told, place_told
 from server.locate.schemas import (
     LocateAnswer,
     LocateBatch,
@@ -43,10 +43,12 @@ async def _found(
 
 
 def _batch_text(version: int, found: Sequence[Found], known: Known) -> str:
+    points = [place_told(each, known) for each in found]
     answer = LocateBatchAnswer(
         version=version,
-        points=[place_told(each, known) for each in found],
+        points=points,
         grids=grids_told(known),
+        service_points=offices_told(points, known),
     )
     return answer.model_dump_json()
 
@@ -61,6 +63,8 @@ async def locate_one(
 ) -> LocateAnswer:
     """Name the grids a measured position may lie in, their communities and who answers there.
 
+    And the service point that answers for it, with whether it is open at that moment.
+
     The position is a circle of `accuracy_m` metres in the datum you name, converted once. On a
     shared edge the grid with the lowest code comes first. With `as_of` everything is told as it
     was then, of the areas you may see now.
@@ -69,7 +73,12 @@ async def locate_one(
     version, found = await _found(store, [parameters.place()], asked.as_of_ms)
     known = await store.read(lambda db: known_of(db, asked, found))
     told = place_told(found[0], known)
-    return LocateAnswer(**dict(told), version=version, grids=grids_told(known))
+    return LocateAnswer(
+        **dict(told),
+        version=version,
+        grids=grids_told(known),
+        service_points=offices_told([told], known),
+    )
 
 
 @router.post(

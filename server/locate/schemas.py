@@ -5,6 +5,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from server.fieldrules import Body
 from server.grids.schemas import AccuracyM, DatumName, Latitude, Longitude, Place
 from server.layers.moment import AsOf
+from server.servicepoints.schemas import StandingBody
 
 POINTS_MAX = 10_000
 
@@ -57,6 +58,10 @@ class PlaceAnswer(BaseModel):
     candidates: list[PlaceCandidate] = Field(
         description="Most likely first: those that hold the position by code, then the nearest."
     )
+    service_point: str | None = Field(
+        description="Id of the office that answers for `grid`: of the smallest area around it "
+        "that has one, the nearest of several. null: none, or in no grid that you may see."
+    )
 
 
 class CommunityAnswer(BaseModel):
@@ -89,11 +94,26 @@ class GridAnswer(BaseModel):
     )
 
 
+class OfficeAnswer(StandingBody):
+    """A service point; `GET /v1/service-points/{id}` says all of it."""
+
+    id: str
+    area: str
+    area_code: str
+    name: str
+    address: str
+    phone: str | None
+    lon: float = Field(description="In WGS 84.")
+    lat: float = Field(description="In WGS 84.")
+    time_zone: str
+
+
 class LocateAnswer(PlaceAnswer):
     """Where one position may lie. `grids` holds every candidate once, by code."""
 
     version: int = Field(description="Of the boundaries; it grows with every change of them.")
     grids: list[GridAnswer]
+    service_points: list[OfficeAnswer]
 
 
 class LocateBatchAnswer(BaseModel):
@@ -102,3 +122,4 @@ class LocateBatchAnswer(BaseModel):
     version: int = Field(description="Of the boundaries; it grows with every change of them.")
     points: list[PlaceAnswer]
     grids: list[GridAnswer]
+    service_points: list[OfficeAnswer] = Field(description="Each that is named, once, by id.")
