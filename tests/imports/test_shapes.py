@@ -12,6 +12,7 @@ import pytest
 import shapely
 from pyproj import Transformer
 from shapely.geometry import shape
+from shapely.geometry.base import BaseGeometry
 
 from geo.geojson import Limits
 from server.imports.cells import FileFault
@@ -218,7 +219,7 @@ def test_limits_hold_before_the_geometry_library_sees_anything(tmp_path: Path) -
 
 def test_a_collection_never_reaches_the_geometry_library(tmp_path: Path) -> None:
     """The library crashes on 100,000 nested ones; a file can be made to hold as many."""
-    deep = shapely.Point(121, 25)
+    deep: BaseGeometry = shapely.Point(121, 25)
     for _ in range(20):
         deep = shapely.GeometryCollection([deep])
     path = polygons(tmp_path / "grids.gpkg", shapely.box(121, 25, 122, 26), deep)
