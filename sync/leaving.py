@@ -37,7 +37,8 @@ def over_since(record: Record) -> int | None:
     """
     moment = _MOMENTS.get(record.kind)
     if moment is not None:
-        return live_value(record, moment)
+        since: int | None = live_value(record, moment)
+        return since
     status = record.status
     if status is None or status.state not in TERMINAL[record.kind]:
         return None

@@ -7,6 +7,7 @@ told `gone`, `hidden`. Upkeep takes out what time has made over; the write path 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -114,9 +115,11 @@ class _Moves:
 
     def __init__(self, heads: dict[str, BucketHead]) -> None:
         self._heads = heads
-        self._running = {key: [one.seq, one.digest, one.count] for key, one in heads.items()}
+        self._running: dict[str, list[Any]] = {
+            key: [one.seq, one.digest, one.count] for key, one in heads.items()
+        }
         self._seqs: dict[str, int] = {}
-        self._exits: list[dict[str, object]] = []
+        self._exits: list[dict[str, Any]] = []
         self._entered: dict[str, list[str]] = {}
 
     def enter(self, record_id: str, stored: Stored) -> None:
@@ -159,7 +162,7 @@ class _Moves:
         ]
         queries.save(db, [each for each in parts if each.rows])
         leaving_queries.set_seqs(db, self._seqs)
-        drop_snapshots(db, sorted({str(each["bucket"]) for each in self._exits}))
+        drop_snapshots(db, sorted({each["bucket"] for each in self._exits}))
         touch(db, {each.id for each in moved})
         self._heads |= after
         return frozenset(each.id for each in moved)
