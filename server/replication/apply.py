@@ -144,6 +144,20 @@ def _holds(db: Connection, draft: Draft, revs: Mapping[str, _Stand] | None) -> b
     }
     if any(revs.get(key) != read.get(key) for key in about):
         return False
+    if _was_redrawn(db, gathered):
+        return False
     # Who adds to a record holds the lock of its bucket, which is ours by now.
     leaders = gathered.leaders
     return not leaders or dependants.ids_below(db, leaders) == gathered.followers
+
+
+def _was_redrawn(db: Connection, gathered: Gathered) -> bool:
+    """Whether boundaries changed since positions were located.
+
+    Who closes or redraws a grid holds the lock of its bucket, which is ours by now if anything
+    was placed there: a change that this does not see comes after, and moves what it finds.
+    """
+    located_in = gathered.boundaries
+    return located_in is not None and located_in != queries.counter_value(
+        db, queries.GRIDS_VERSION
+    )
