@@ -287,7 +287,7 @@ class _Brief:
 def _brief(db: Connection, batch: Batch) -> _Brief:
     state, mutations = device_state(batch.device), batch.mutations
     repeated = {each.n for each in mutations if each.n <= state.settled_through}
-    last = state.settled_through if any(each.group for each in mutations) else None
+    last = state.settled_through if any(each.group is not None for each in mutations) else None
     wanted = sorted(repeated if last is None else {*repeated, last})
     sound = [each for each in mutations if each.n not in batch.faulty]
     return _Brief(
