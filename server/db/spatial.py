@@ -73,15 +73,25 @@ def extent(dialect: str, table: FromClause, condition: ColumnElement[bool]) -> S
     """
     if dialect == "postgresql":
         box = func.ST_Extent(table.c[GEOMETRY_COLUMN])
-        sides = (func.ST_XMin, func.ST_YMin, func.ST_XMax, func.ST_YMax)
-        return select(*(side(box) for side in sides)).where(condition)
+        sides = (
+            func.ST_XMin(box),
+            func.ST_YMin(box),
+            func.ST_XMax(box),
+            func.ST_YMax(box),
+        )
+        return select(*sides).where(condition)
     names = ("minx", "miny", "maxx", "maxy")
     rtree = named_table(
         rtree_name(_table_name(table)), column("id"), *(column(each) for each in names)
     )
-    ends = (func.min, func.min, func.max, func.max)
+    sides = (
+        func.min(rtree.c.minx),
+        func.min(rtree.c.miny),
+        func.max(rtree.c.maxx),
+        func.max(rtree.c.maxy),
+    )
     return (
-        select(*(end(rtree.c[name]) for end, name in zip(ends, names, strict=True)))
+        select(*sides)
         .select_from(table.join(rtree, table.c.fid == rtree.c.id))
         .where(condition)
     )
