@@ -37,7 +37,11 @@ def suffix_of(start: bytes) -> str:
 
 
 async def read_upload(
-    pieces: AsyncIterator[bytes], hints: Hints, reading: asyncio.Semaphore
+    pieces: AsyncIterator[bytes],
+    hints: Hints,
+    reading: asyncio.Semaphore,
+    *,
+    wall_s: float = WALL_S,
 ) -> tuple[Feature, ...]:
     """Return the features of a file that arrives piece by piece; see `shapes.read_features`.
 
@@ -52,7 +56,7 @@ async def read_upload(
         named = source.rename(source.with_name(f"grids{suffix_of(start)}"))
         found = Path(folder) / "found"
         async with reading:
-            code = await _read(named, found, hints)
+            code = await _read(named, found, hints, wall_s)
         if code != 0:
             raise FileFault("takes too long or too much to read", "import it in parts")
         return await asyncio.to_thread(read_found, found)
@@ -74,7 +78,7 @@ async def _keep(pieces: AsyncIterator[bytes], target: Path) -> bytes:
     return start
 
 
-async def _read(source: Path, target: Path, hints: Hints) -> int | None:
+async def _read(source: Path, target: Path, hints: Hints, wall_s: float) -> int | None:
     child = await asyncio.create_subprocess_exec(
         sys.executable,
         "-I",
@@ -89,7 +93,7 @@ async def _read(source: Path, target: Path, hints: Hints) -> int | None:
         start_new_session=True,
     )
     try:
-        async with asyncio.timeout(WALL_S):
+        async with asyncio.timeout(wall_s):
             await child.communicate(hints_json(hints))
     except TimeoutError:
         return None

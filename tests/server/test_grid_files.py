@@ -227,14 +227,10 @@ def test_a_file_is_known_by_how_it_begins() -> None:
         suffix_of(b"\x00\x00\x27\x0a")
 
 
-async def test_a_file_that_takes_too_much_to_read_is_refused(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("server.imports.receiving.WALL_S", 0.0)
-
+async def test_a_file_that_takes_too_much_to_read_is_refused() -> None:
     async def pieces() -> Any:
         yield geojson(G1=ground(0, 1))
 
     with pytest.raises(FileFault) as caught:
-        await read_upload(pieces(), Hints(), asyncio.Semaphore(1))
+        await read_upload(pieces(), Hints(), asyncio.Semaphore(1), wall_s=0.0)
     assert "too long" in caught.value.reason
