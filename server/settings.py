@@ -102,6 +102,15 @@ class Settings(BaseSettings):
         le=365,
         description="days without contact after which phones drop what they hold",
     )
+    casework_days: int = Field(
+        default=30,
+        ge=1,
+        le=3_650,
+        description="days that phones keep incidents and tasks after they are over",
+    )
+    visit_days: int = Field(
+        default=400, ge=1, le=3_650, description="days that phones keep visits"
+    )
     access_anchor: str = Field(
         default="./var/access-anchor.log",
         description="file for the ends of the access log, better on another disk; empty: none",
@@ -111,6 +120,24 @@ class Settings(BaseSettings):
         ge=1,
         le=36_500,
         description="days for which it is known who read what",
+    )
+    request_days: int = Field(
+        default=15,
+        ge=1,
+        le=365,
+        description="days of the calendar until people must be answered about their data",
+    )
+    copy_days: int = Field(
+        default=7,
+        ge=1,
+        le=90,
+        description="days for which a copy of somebody's data can be fetched",
+    )
+    proof_days: int = Field(
+        default=1_095,
+        ge=30,
+        le=36_500,
+        description="days for which it is known how a request about one's own data ended",
     )
     hsts: bool = Field(default=False, description="behind TLS: tell browsers to insist on it")
     media_url: str = Field(
