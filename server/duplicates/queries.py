@@ -7,7 +7,16 @@ left out by counting, so that a page costs as much in a large town as in a small
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    func,
+    literal_column,
+    select,
+    tuple_,
+)
 
 from server.areas.scope import Scope, within
 from server.db.bulk import among, insert_new
@@ -22,6 +31,9 @@ _ruling = NotSame.__table__.c
 _account = Account.__table__.c
 _PEOPLE = Resident.__table__.outerjoin(
     Household.__table__, _household.id == _resident.household_id
+)
+_NEIGHBOURS = Household.__table__.join(
+    Resident.__table__, _household.id == _resident.household_id
 )
 _PERSON = (
     _resident.id,
@@ -61,7 +73,7 @@ def people_sharing(
     told = _few(db, scope, _resident[name], keys)
     statement = select(*_PERSON).select_from(_PEOPLE)
     return db.execute(
-        statement.where(_lives(_resident, scope), among(db, _resident[name], told))
+        statement.where(_kept(_resident, scope), among(db, _resident[name], told))
     ).all()
 
 
@@ -71,7 +83,7 @@ def homes_sharing(
     """Households in scope whose column `name` holds one of `keys` that few others have."""
     told = _few(db, scope, _household[name], keys)
     return db.execute(
-        select(*_HOME).where(_lives(_household, scope), among(db, _household[name], told))
+        select(*_HOME).where(_kept(_household, scope), among(db, _household[name], told))
     ).all()
 
 
@@ -80,18 +92,22 @@ def neighbours(db: Connection, scope: Scope, dwellings: Collection[str]) -> Sequ
     shared = (_household.dwelling_id, _resident.birth_year)
     counted = (
         select(*shared)
-        .select_from(_PEOPLE)
+        .select_from(_NEIGHBOURS)
         .where(
-            _lives(_resident, scope),
+            _kept(_resident, scope),
             among(db, _household.dwelling_id, sorted(dwellings)),
             _resident.birth_year.is_not(None),
         )
         .group_by(*shared)
         .having(func.count().between(2, SHARED_MAX))
     )
-    statement = select(*_PERSON).select_from(_PEOPLE)
+    statement = select(*_PERSON).select_from(_NEIGHBOURS)
     return db.execute(
-        statement.where(_lives(_resident, scope), tuple_(*shared).in_(counted))
+        statement.where(
+            _kept(_resident, scope),
+            among(db, _household.dwelling_id, sorted(dwellings)),
+            tuple_(*shared).in_(counted),
+        )
     ).all()
 
 
@@ -103,7 +119,7 @@ def behind_one_door(
     counted = (
         select(*shared)
         .where(
-            _lives(_household, scope),
+            _kept(_household, scope),
             among(db, _household.dwelling_id, sorted(dwellings)),
             _household.door_key.is_not(None),
         )
@@ -111,14 +127,18 @@ def behind_one_door(
         .having(func.count().between(2, SHARED_MAX))
     )
     return db.execute(
-        select(*_HOME).where(_lives(_household, scope), tuple_(*shared).in_(counted))
+        select(*_HOME).where(
+            _kept(_household, scope),
+            among(db, _household.dwelling_id, sorted(dwellings)),
+            tuple_(*shared).in_(counted),
+        )
     ).all()
 
 
 def homes_with(db: Connection, scope: Scope, ids: Collection[str]) -> Sequence[DbRow]:
     """The households in scope among some ids."""
     statement = select(*_HOME).where(
-        _lives(_household, scope), among(db, _household.id, sorted(ids))
+        _kept(_household, scope), among(db, _household.id, sorted(ids))
     )
     return db.execute(statement).all()
 
@@ -126,7 +146,7 @@ def homes_with(db: Connection, scope: Scope, ids: Collection[str]) -> Sequence[D
 def names_in(db: Connection, scope: Scope, households: Collection[str]) -> Sequence[DbRow]:
     """`(household_id, name_key)` of the residents of some households, at most `NAMES_MAX`."""
     statement = select(_resident.household_id, _resident.name_key).where(
-        _lives(_resident, scope),
+        _kept(_resident, scope),
         among(db, _resident.household_id, sorted(households)),
         _resident.name_key.is_not(None),
     )
@@ -137,11 +157,19 @@ def _lives(of: Any, scope: Scope) -> ColumnElement[bool]:
     return and_(within(of.area_no, scope), ~of.archived)
 
 
+def _kept(of: Any, scope: Scope) -> ColumnElement[bool]:
+    """Like `_lives`, where something more telling than the area is asked for.
+
+    An expression, so that the index of areas is not walked: that would read the whole scope.
+    """
+    return and_(within(of.area_no + literal_column("0"), scope), ~of.archived)
+
+
 def _few(db: Connection, scope: Scope, column: Any, keys: Collection[str]) -> list[str]:
     """Those of `keys` that at least two and at most `SHARED_MAX` records of the scope have."""
     statement = (
         select(column)
-        .where(_lives(column.table.c, scope), among(db, column, sorted(keys)))
+        .where(_kept(column.table.c, scope), among(db, column, sorted(keys)))
         .group_by(column)
         .having(func.count().between(2, SHARED_MAX))
     )
