@@ -20,6 +20,7 @@ from xdist.scheduler import LoadScopeScheduling, Scheduling
 from server.db.store import Store, open_store
 from server.migrations import migrate
 from tests import services
+from tests.places import memory
 
 # Hypothesis has a profile `ci` of its own and loads it by itself where the variable CI is set:
 # 100 examples, the same ones for ever, so a build server would try less than we mean it to.
@@ -53,6 +54,9 @@ settings.load_profile(
 
 # One test's token does in seconds what a worker does in weeks; quotas have tests of their own.
 os.environ.setdefault("JINGWEI_LIMIT_CALLER_REQUESTS", "1000000")
+
+if (_place := memory()) is not None:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_place))
 
 _TEMPLATE = "jingwei_template"
 _TOGETHER = ("tests/docs/test_commands.py", "tests/faults/")
