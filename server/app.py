@@ -110,6 +110,7 @@ def create_app(settings: Settings | None = None, *, store: Store | None = None) 
     app.state.settings = settings
     app.state.store = None
     app.state.media = MediaStore(settings)
+    app.state.reading = asyncio.Semaphore(settings.limits.bulk_requests)
     app.state.sealing = open_sealing(settings)
     app.state.wakeups = open_wakeups(settings.redis_url, deployment=settings.deployment)
     if store is not None:
