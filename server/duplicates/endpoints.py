@@ -55,7 +55,7 @@ async def list_duplicates(
                 kind=parameters.kind,
                 first=each.first,
                 second=each.second,
-                score=each.likeness.score,
+                likeness=each.likeness.score,
                 reasons=list(each.likeness.reasons),
             )
             for each in found.items

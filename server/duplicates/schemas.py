@@ -27,7 +27,7 @@ class Duplicate(BaseModel):
     kind: Kind
     first: str = Field(description="The lower of the two ids.")
     second: str
-    score: int = Field(ge=0, le=100, description="How alike the two look.")
+    likeness: int = Field(ge=0, le=100, description="How alike the two look.")
     reasons: list[str] = Field(description="By what, such as `same-name` or `same-phone`.")
 
 

@@ -59,12 +59,12 @@ async def test_a_family_entered_twice_is_suggested_until_somebody_says_otherwise
         "kind": "household",
         "first": one,
         "second": two,
-        "score": 65,
+        "likeness": 65,
         "reasons": ["same-dwelling", "same-residents"],
     }
     people = await desk.items("/v1/duplicates", "dispatcher", kind="resident", limit=1)
     assert len(people) == 3
-    assert [each["score"] for each in people].count(95) == 1
+    assert [each["likeness"] for each in people].count(95) == 1
     for login, area, count in (("dispatcher", "N1", 1), ("dispatcher-n2", None, 0)):
         asked = {"kind": "resident"} | ({} if area is None else {"area": area})
         assert len(await desk.items("/v1/duplicates", login, **asked)) == count
