@@ -1,4 +1,4 @@
-"""Nobody reads a row of people's tables but through a scope, save who is listed with a reason."""
+"""Rows of people are read through a scope by everybody but those listed with a reason."""
 
 import ast
 import re

@@ -16,7 +16,7 @@ depends_on = None
 _REACH: Final = "(SELECT nullif(current_setting('jingwei.reach', true), '')::int8multirange)"
 _WITHIN: Final = f"coalesce(area_no <@ {_REACH}, false)"
 _ALL: Final = f"coalesce({_REACH} = '{{(,)}}'::int8multirange, false)"
-_OF_RESIDENT: Final = _ALL + " OR EXISTS (SELECT 1 FROM resident WHERE id = resident_id)"
+_OF_RESIDENT: Final = _ALL + " OR EXISTS (SELECT 1 FROM resident WHERE id = resident_id)"  # noqa: S608
 _RULES: Final = {
     "household": _WITHIN,
     "resident": _WITHIN,
