@@ -15,11 +15,9 @@ from sqlalchemy import Connection
 
 SETTING: Final = "jingwei.reach"
 EVERYWHERE: Final = "{(,)}"
-NOWHERE: Final = "{}"
 WALLED: Final = ("household", "resident", "visit", "note", "resident_identifier")
 """The tables that hold personal data of residents outside of the log and the feed."""
 
-_SAID: Final = "jingwei.reach"
 _SAY: Final = "SELECT set_config('jingwei.reach', $1, true)"
 _HIGHEST: Final = 2**63 - 1
 
@@ -33,8 +31,12 @@ def confine(db: Connection, spans: Iterable[tuple[int, int]]) -> None:
         RuntimeError: outside of a transaction (`Store.ask`), where it would hold for nothing.
     """
     if db.dialect.name == "postgresql":
-        ranges = (f"[{lo},{min(hi, _HIGHEST - 1) + 1})" for lo, hi in spans)
-        _say(db, "{" + ",".join(ranges) + "}")
+        _say(db, reach_of(spans))
+
+
+def reach_of(spans: Iterable[tuple[int, int]]) -> str:
+    """Return intervals with both ends included as the setting tells them: `{[lo,hi),…}`."""
+    return "{" + ",".join(f"[{lo},{min(hi, _HIGHEST - 1) + 1})" for lo, hi in spans) + "}"
 
 
 def everywhere(db: Connection) -> None:
@@ -48,7 +50,7 @@ def everywhere(db: Connection) -> None:
 
 def reach_unsaid(db: Connection) -> None:
     """Forget what was said: a transaction begins, or went back to before it was said."""
-    db.info.pop(_SAID, None)
+    db.info.pop(SETTING, None)
 
 
 def unwalled(db: Connection) -> list[str]:
@@ -68,9 +70,8 @@ def is_bound(db: Connection) -> bool:
 
 
 def _say(db: Connection, reach: str) -> None:
-    if db.info.get(_SAID) == reach:
-        return
     if db.get_execution_options().get("isolation_level") == "AUTOCOMMIT":
         raise RuntimeError("rows of people's tables are read in a transaction")
-    db.exec_driver_sql(_SAY, (reach,))
-    db.info[_SAID] = reach
+    if db.info.get(SETTING) != reach:
+        db.exec_driver_sql(_SAY, (reach,))
+        db.info[SETTING] = reach
