@@ -17,9 +17,10 @@ import argparse
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from statistics import median
 from time import perf_counter
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import Connection, text
 
@@ -65,7 +66,12 @@ WALLED = (
     ),
 )
 LEAKPROOF = "ALTER FUNCTION geometry_overlaps(geometry, geometry) LEAKPROOF"
-Work = Callable[[Connection, Scope], object]
+
+
+class Work(Protocol):
+    """A read of the product: it says its scope itself."""
+
+    def __call__(self, db: Connection, scope: Scope) -> object: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +103,7 @@ async def compared(sides: Sides, works: Sequence[Work], scope: Scope) -> tuple[f
     best = [[float("inf")] * len(works) for _ in range(2)]
     for _ in range(ROUNDS):
         for at, work in enumerate(works):
-            bound = await _timed(sides.bound, lambda db, work=work: work(db, scope))
+            bound = await _timed(sides.bound, partial(work, scope=scope))
             free = await _timed(sides.free, _unasked(work, scope))
             best[0][at] = min(best[0][at], bound)
             best[1][at] = min(best[1][at], free)
@@ -148,6 +154,10 @@ def boxed(db: Connection, scope: Scope) -> object:
     return db.execute(statement, {"lo": scope[0].lo, "hi": scope[0].hi}).all()
 
 
+def _executed(db: Connection, statement: str) -> None:
+    db.exec_driver_sql(statement)
+
+
 def line(name: str, scope: str, figure: float, ceiling: float) -> Mapping[str, Any]:
     """One result."""
     return {
@@ -184,7 +194,7 @@ async def run(sides: Sides, households: int, count: int) -> list[Mapping[str, An
         ("a box of dwellings, if it were walled, LEAKPROOF", (LEAKPROOF,)),
     ):
         for each in statements:
-            await sides.free.write(lambda db, each=each: db.exec_driver_sql(each))
+            await sides.free.write(partial(_executed, statement=each))
         found.append(line(name, "the city", *await compared(sides, [boxed] * 3, whole)))
     return found
 
