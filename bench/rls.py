@@ -71,7 +71,8 @@ LEAKPROOF = "ALTER FUNCTION geometry_overlaps(geometry, geometry) LEAKPROOF"
 class Work(Protocol):
     """A read of the product: it says its scope itself."""
 
-    def __call__(self, db: Connection, scope: Scope) -> object: ...
+    def __call__(self, db: Connection, scope: Scope) -> object:
+        """Read in a transaction."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
