@@ -117,7 +117,12 @@ async def _what_happens_elsewhere_is_not_noticed(
         for each in town.people
         if not each.sees(town.spans["D2"]) or not each.sees(town.spans["D1"])
     ]
-    reading = [each for each in every if each.method == "get" and "/sync" not in each.path]
+    told_of_asking = ("/sync", "/access-log")
+    reading = [
+        each
+        for each in every
+        if each.method == "get" and not any(word in each.path for word in told_of_asking)
+    ]
     asked = []
     for _ in range(max(40, QUESTIONS // 6)):
         person = chance.choice(here)
