@@ -39,8 +39,6 @@ pytestmark = [pytest.mark.anyio, pytest.mark.db]
 QUESTIONS = int(os.environ.get("JINGWEI_DISCLOSURE_QUESTIONS", "300"))
 SEED = int(os.environ.get("JINGWEI_DISCLOSURE_SEED", "1"))
 API = Path(__file__).resolve().parents[2] / "openapi.yaml"
-SILENT_MAX = 16
-"""Readings that nobody got an answer of, by chance: more of them, and little was tried."""
 
 
 def asking_client(app: FastAPI) -> httpx.AsyncClient:
@@ -97,8 +95,8 @@ async def test_no_answer_tells_anything_from_outside(
         question = asking.question(person, operation, foreign=foreign)
         found += await told_too_much(client, town, asking, question)
     assert found == []
-    silent = {each.path for each in reading if not asking.heard[each.path]}
-    assert len(silent) < SILENT_MAX, silent
+    paths = {each.path for each in reading}
+    assert sum(asking.heard[each] > 0 for each in paths) > len(paths) / 2, "little was tried"
     await _what_happens_elsewhere_is_not_noticed(client, store, town, console, every, chance)
 
 
