@@ -25,6 +25,7 @@ MAY_NAME_A_TABLE = {
     "server/imports/queries.py": "asks whether ids exist, for an operator who imports",
     "server/layers/queries.py": "counts households of the whole tree, so that k holds for all",
     "server/replication/dependant_queries.py": "the write path: what belongs to a record",
+    "server/replication/leaving_queries.py": "upkeep: what is over leaves the feeds of all",
     "server/replication/projections.py": "the write path: which table a kind is told in",
 }
 MAY_REACH_EVERYWHERE = {
@@ -36,6 +37,7 @@ MAY_REACH_EVERYWHERE = {
     "server/migrations/__init__.py": "a migration changes every row",
     "server/replication/dependant_queries.py": "a merge takes along what belongs to a record",
     "server/replication/feed_queries.py": "doctor compares typed rows with records",
+    "server/replication/leaving_queries.py": "upkeep: what is over leaves the feeds of all",
     "server/replication/queries.py": "the write path stores what was decided",
     "server/replication/rebuild_queries.py": "doctor finds and removes rows without a record",
 }
