@@ -58,6 +58,7 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     "record": ("household", "resident", "visit", "note", "report", "incident", "task", "area"),
     "record_id": ("household", "resident", "visit", "note", "report", "incident", "task"),
     "report_id": ("report",),
+    "request_id": ("nothing",),
     "resident_id": ("resident",),
     "task_id": ("task",),
     "upload_id": ("nothing",),
@@ -76,6 +77,10 @@ WORDS: Mapping[str, tuple[str, ...]] = {
     "part": ("0a", "ff"),
     "worker": ("wG111", "wG222", "nobody"),
 }
+
+
+MADE = frozenset({"bucket", "epoch", "kind", "layer", "n", "seq"})
+"""Parameters of paths that are no id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

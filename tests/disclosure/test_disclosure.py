@@ -23,6 +23,8 @@ from server.db.store import Store, open_store
 from server.identity.access import CurrentPrincipal
 from server.problems import Forbidden, NotFound
 from tests.disclosure.asking import (
+    KINDS,
+    MADE,
     NOT_ASKED,
     Asking,
     Operation,
@@ -194,3 +196,10 @@ def test_every_operation_is_asked_or_it_is_said_why_not() -> None:
         if path.startswith("/v1/") and method != "parameters"
     }
     assert there - known == set(NOT_ASKED)
+    placed = {
+        each["name"]
+        for operation in operations(published())
+        for each in operation.parameters
+        if each["in"] == "path"
+    }
+    assert placed - KINDS.keys() - MADE == set(), "say in KINDS what these name"
