@@ -6,6 +6,8 @@ from typing import Any
 
 from typing_extensions import override
 
+from server.imports.news import DivisionNews
+
 LISTED_MAX = 200
 
 
@@ -65,6 +67,7 @@ class ImportReport:
     unchanged: int = 0
     refused: list[RowFault] = field(default_factory=list)
     coverage: list[CoverageFault] = field(default_factory=list)
+    news: DivisionNews | None = None
 
     @property
     def ok(self) -> bool:
@@ -90,7 +93,7 @@ class ImportReport:
             "refused": [asdict(each) for each in self.refused[:LISTED_MAX]],
             "coverage_count": len(self.coverage),
             "coverage": [asdict(each) for each in self.coverage[:LISTED_MAX]],
-        }
+        } | ({} if self.news is None else {"news": self.news.as_json(LISTED_MAX)})
 
     def lines(self) -> Iterator[str]:
         """Yield the report as readable lines."""
@@ -104,3 +107,5 @@ class ImportReport:
         yield from (f"  {each}" for each in faults[:LISTED_MAX])
         if len(faults) > LISTED_MAX:
             yield f"  and {len(faults) - LISTED_MAX} more"
+        if self.news is not None:
+            yield from self.news.lines(LISTED_MAX)
