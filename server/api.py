@@ -13,6 +13,7 @@ from server.archive.endpoints import router as archive
 from server.areas.endpoints import router as areas
 from server.assignments.endpoints import router as assignments
 from server.boundaries.endpoints import router as boundaries
+from server.boundaries.proposal_endpoints import router as proposals
 from server.casework.endpoints import router as casework
 from server.casework.step_endpoints import router as casework_steps
 from server.conflicts.endpoints import router as conflicts
@@ -58,6 +59,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     erasure,
     grids,
     boundaries,
+    proposals,
     households,
     identifiers,
     household_search,

@@ -129,6 +129,14 @@ def grids_in_force(db: Connection, scope: Scope, grid_ids: Sequence[str]) -> dic
     return {row.id: row for row in db.execute(statement)}
 
 
+def grids_of(db: Connection, community: str) -> dict[str, AnyRow]:
+    """The grids in force of a community with code and geometry, by id; its id is of a scope."""
+    statement = select(_grid.id, _grid.code, _grid.geom).where(
+        _grid.community_id == community, _grid.valid_to_ms.is_(None)
+    )
+    return {row.id: row for row in db.execute(statement.order_by(_grid.code, _grid.id))}
+
+
 def grids_around(db: Connection, bounds: Bounds) -> Sequence[AnyRow]:
     """`(id, code, geom)` of every grid in force whose bounding box meets `bounds`."""
     near = bbox_filter(db.dialect.name, Grid.__table__, bounds)
