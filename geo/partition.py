@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Final
 
 PARTS_MAX: Final = 100
-ATTEMPTS: Final = 4
+ATTEMPTS: Final = 3
 # What a border that is half as expensive is worth, beside the squares of the deviations.
 _BORDER_WORTH: Final = 0.05
 # A place changes sides a few times at most; what goes on longer goes in circles.
