@@ -52,6 +52,7 @@ ROOMS = {
         "merging",
         "privacy",
         "servicepoints",
+        "subjects",
         "web",
     ),
     "replication": ("replication",),
