@@ -11,7 +11,7 @@ from server.areas.schemas import AreaBody, AreaCodesBody, AreaParameters, NamedA
 from server.deps import Now, StoreDep
 from server.identity.access import CurrentPrincipal
 from server.identity.principal import Principal
-from server.layers.moment import moment
+from server.moment import moment
 from server.paging import Page, decode_cursor, paged
 from server.problems import InvalidParameter, NotFound, problems
 from server.recordids import PathId

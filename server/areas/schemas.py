@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from server.layers.interval import DATETIME_CHARS_MAX
+from server.moment import INSTANT_CHARS_MAX
 from server.paging import PageParameters
 from server.recordids import IdText
 
@@ -14,7 +14,7 @@ AREA_CHARS_MAX = 60
 NamedAt = Annotated[
     str | None,
     Field(
-        max_length=DATETIME_CHARS_MAX,
+        max_length=INSTANT_CHARS_MAX,
         description="An RFC 3339 instant: codes and names as they were then.",
     ),
 ]
