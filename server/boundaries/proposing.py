@@ -77,7 +77,7 @@ def quarter_of(db: Connection, scope: Scope, area_id: str) -> Quarter:
     if not found or found[0].level != LEVEL_COMMUNITY:
         raise NotFound
     area = found[0]
-    grids = queries.grids_of(db, area.id)
+    grids = {row.id: row for row in queries.grids_of(db, [area.id])}
     counts = queries.households_on(db, sorted(grids), None) if grids else {}
     placed = queries.dwellings_on(db, scope, sorted(grids), None) if grids else ()
     rows = [row for row in placed if counts.get(row.id, 0) > 0]
