@@ -5,7 +5,7 @@ from typing import Final
 from alembic import op
 
 revision = "0031"
-down_revision = "0028"
+down_revision = "0038"
 branch_labels = None
 depends_on = None
 
