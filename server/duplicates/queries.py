@@ -7,173 +7,161 @@ left out by counting, so that a page costs as much in a large town as in a small
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Row,
-    and_,
-    func,
-    literal_column,
-    select,
-    tuple_,
-)
+from sqlalchemy import Connection, Row, and_, func, select
 
-from server.areas.scope import Scope, within
+from server.areas.scope import Scope, spans_named, within
+from server.areas.scoped import HOUSEHOLDS, RESIDENTS, confine_to
 from server.db.bulk import among, insert_new
-from server.db.tables import Account, Household, NotSame, RecordRow, Resident
+from server.db.tables import Account, NotSame, RecordRow
 
 SHARED_MAX: Final = 20
 NAMES_MAX: Final = 20_000
 DbRow = Row[*tuple[Any, ...]]
-_household = Household.__table__.c
-_resident = Resident.__table__.c
 _ruling = NotSame.__table__.c
 _account = Account.__table__.c
-_PEOPLE = Resident.__table__.outerjoin(
-    Household.__table__, _household.id == _resident.household_id
-)
-_NEIGHBOURS = Household.__table__.join(
-    Resident.__table__, _household.id == _resident.household_id
-)
-_PERSON = (
-    _resident.id,
-    _resident.household_id,
-    _household.dwelling_id,
-    _resident.name_key,
-    _resident.phone_key,
-    _resident.birth_year,
-)
-_HOME = (_household.id, _household.dwelling_id, _household.door_key, _household.phone_key)
+
+
+class _People:
+    """Residents of a scope with their households, by area or by something more telling."""
+
+    def __init__(self, db: Connection, scope: Scope, *, by_id: bool) -> None:
+        confine_to(db, scope)
+        self._db, self._named = db, spans_named(scope)
+        people = RESIDENTS.within_spans(len(scope), by_id=by_id)
+        homes = HOUSEHOLDS.within_spans(len(scope), by_id=True)
+        self.c, self.homes = people.c, homes.c
+        self.shown = select(
+            people.c.id,
+            people.c.household_id,
+            homes.c.dwelling_id,
+            people.c.name_key,
+            people.c.phone_key,
+            people.c.birth_year,
+        ).select_from(people.join(homes, homes.c.id == people.c.household_id))
+        self.lives = and_(~people.c.archived, ~homes.c.archived)
+
+    def rows(self, statement: Any) -> Sequence[DbRow]:
+        return self._db.execute(statement, self._named).all()
+
+
+class _Homes:
+    """Households of a scope, by area or by something more telling."""
+
+    def __init__(self, db: Connection, scope: Scope, *, by_id: bool) -> None:
+        confine_to(db, scope)
+        self._db, self._named = db, spans_named(scope)
+        homes = HOUSEHOLDS.within_spans(len(scope), by_id=by_id)
+        self.c = homes.c
+        self.shown = select(
+            homes.c.id, homes.c.dwelling_id, homes.c.door_key, homes.c.phone_key
+        )
+        self.lives = ~homes.c.archived
+
+    def rows(self, statement: Any) -> Sequence[DbRow]:
+        return self._db.execute(statement, self._named).all()
 
 
 def people_from(
     db: Connection, scope: Scope, *, first: str | None, limit: int
 ) -> Sequence[DbRow]:
     """Residents in scope from the id `first` on, that one included, by id."""
-    statement = select(*_PERSON).select_from(_PEOPLE).where(_lives(_resident, scope))
-    if first is not None:
-        statement = statement.where(_resident.id >= first)
-    return db.execute(statement.order_by(_resident.id).limit(limit)).all()
+    return _from(_People(db, scope, by_id=False), first, limit)
 
 
 def homes_from(
     db: Connection, scope: Scope, *, first: str | None, limit: int
 ) -> Sequence[DbRow]:
     """Households in scope from the id `first` on, that one included, by id."""
-    statement = select(*_HOME).where(_lives(_household, scope))
+    return _from(_Homes(db, scope, by_id=False), first, limit)
+
+
+def _from(of: _People | _Homes, first: str | None, limit: int) -> Sequence[DbRow]:
+    statement = of.shown.where(of.lives)
     if first is not None:
-        statement = statement.where(_household.id >= first)
-    return db.execute(statement.order_by(_household.id).limit(limit)).all()
+        statement = statement.where(of.c.id >= first)
+    return of.rows(statement.order_by(of.c.id).limit(limit))
 
 
 def people_sharing(
     db: Connection, scope: Scope, name: str, keys: Collection[str]
 ) -> Sequence[DbRow]:
     """Residents in scope whose column `name` holds one of `keys` that few others have."""
-    told = _few(db, scope, _resident[name], keys)
-    statement = select(*_PERSON).select_from(_PEOPLE)
-    return db.execute(
-        statement.where(_kept(_resident, scope), among(db, _resident[name], told))
-    ).all()
+    return _sharing(db, _People(db, scope, by_id=True), name, keys)
 
 
 def homes_sharing(
     db: Connection, scope: Scope, name: str, keys: Collection[str]
 ) -> Sequence[DbRow]:
     """Households in scope whose column `name` holds one of `keys` that few others have."""
-    told = _few(db, scope, _household[name], keys)
-    return db.execute(
-        select(*_HOME).where(_kept(_household, scope), among(db, _household[name], told))
-    ).all()
+    return _sharing(db, _Homes(db, scope, by_id=True), name, keys)
+
+
+def _sharing(
+    db: Connection, of: _People | _Homes, name: str, keys: Collection[str]
+) -> Sequence[DbRow]:
+    column = of.c[name]
+    counted = (
+        of.shown.with_only_columns(column)
+        .where(of.lives, among(db, column, sorted(keys)))
+        .group_by(column)
+        .having(func.count().between(2, SHARED_MAX))
+    )
+    told = [row[0] for row in of.rows(counted)]
+    return of.rows(of.shown.where(of.lives, among(db, column, told)))
 
 
 def neighbours(db: Connection, scope: Scope, dwellings: Collection[str]) -> Sequence[DbRow]:
     """Residents in scope of some dwellings, of which few residents share the birth year."""
-    shared = (_household.dwelling_id, _resident.birth_year)
-    counted = (
-        select(*shared)
-        .select_from(_NEIGHBOURS)
-        .where(
-            _kept(_resident, scope),
-            among(db, _household.dwelling_id, sorted(dwellings)),
-            _resident.birth_year.is_not(None),
-        )
-        .group_by(*shared)
-        .having(func.count().between(2, SHARED_MAX))
+    of = _People(db, scope, by_id=True)
+    near = and_(
+        of.lives,
+        among(db, of.homes.dwelling_id, sorted(dwellings)),
+        of.c.birth_year.is_not(None),
     )
-    statement = select(*_PERSON).select_from(_NEIGHBOURS)
-    return db.execute(
-        statement.where(
-            _kept(_resident, scope),
-            among(db, _household.dwelling_id, sorted(dwellings)),
-            tuple_(*shared).in_(counted),
-        )
-    ).all()
+    return _beside(of, near, (of.homes.dwelling_id, of.c.birth_year))
 
 
 def behind_one_door(
     db: Connection, scope: Scope, dwellings: Collection[str]
 ) -> Sequence[DbRow]:
     """Households in scope of some dwellings of which few share the door."""
-    shared = (_household.dwelling_id, _household.door_key)
+    of = _Homes(db, scope, by_id=True)
+    near = and_(
+        of.lives,
+        among(db, of.c.dwelling_id, sorted(dwellings)),
+        of.c.door_key.is_not(None),
+    )
+    return _beside(of, near, (of.c.dwelling_id, of.c.door_key))
+
+
+def _beside(of: _People | _Homes, near: Any, shared: tuple[Any, Any]) -> Sequence[DbRow]:
     counted = (
-        select(*shared)
-        .where(
-            _kept(_household, scope),
-            among(db, _household.dwelling_id, sorted(dwellings)),
-            _household.door_key.is_not(None),
-        )
+        of.shown.with_only_columns(*shared)
+        .where(near)
         .group_by(*shared)
         .having(func.count().between(2, SHARED_MAX))
     )
-    return db.execute(
-        select(*_HOME).where(
-            _kept(_household, scope),
-            among(db, _household.dwelling_id, sorted(dwellings)),
-            tuple_(*shared).in_(counted),
-        )
-    ).all()
+    few = {tuple(row) for row in of.rows(counted)}
+    names = tuple(each.key for each in shared)
+    rows = of.rows(of.shown.where(near)) if few else []
+    return [row for row in rows if tuple(getattr(row, name) for name in names) in few]
 
 
 def homes_with(db: Connection, scope: Scope, ids: Collection[str]) -> Sequence[DbRow]:
     """The households in scope among some ids."""
-    statement = select(*_HOME).where(
-        _kept(_household, scope), among(db, _household.id, sorted(ids))
-    )
-    return db.execute(statement).all()
+    of = _Homes(db, scope, by_id=True)
+    return of.rows(of.shown.where(of.lives, among(db, of.c.id, sorted(ids))))
 
 
 def names_in(db: Connection, scope: Scope, households: Collection[str]) -> Sequence[DbRow]:
     """`(household_id, name_key)` of the residents of some households, at most `NAMES_MAX`."""
-    statement = select(_resident.household_id, _resident.name_key).where(
-        _kept(_resident, scope),
-        among(db, _resident.household_id, sorted(households)),
-        _resident.name_key.is_not(None),
+    of = _People(db, scope, by_id=True)
+    statement = of.shown.where(
+        of.lives,
+        among(db, of.c.household_id, sorted(households)),
+        of.c.name_key.is_not(None),
     )
-    return db.execute(statement.order_by(_resident.id).limit(NAMES_MAX)).all()
-
-
-def _lives(of: Any, scope: Scope) -> ColumnElement[bool]:
-    return and_(within(of.area_no, scope), ~of.archived)
-
-
-def _kept(of: Any, scope: Scope) -> ColumnElement[bool]:
-    """Like `_lives`, where something more telling than the area is asked for.
-
-    An expression, so that the index of areas is not walked: that would read the whole scope.
-    """
-    return and_(within(of.area_no + literal_column("0"), scope), ~of.archived)
-
-
-def _few(db: Connection, scope: Scope, column: Any, keys: Collection[str]) -> list[str]:
-    """Those of `keys` that at least two and at most `SHARED_MAX` records of the scope have."""
-    statement = (
-        select(column)
-        .where(_kept(column.table.c, scope), among(db, column, sorted(keys)))
-        .group_by(column)
-        .having(func.count().between(2, SHARED_MAX))
-    )
-    return list(db.execute(statement).scalars())
+    return of.rows(statement.order_by(of.c.id).limit(NAMES_MAX))
 
 
 def ruled_among(db: Connection, pairs: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:

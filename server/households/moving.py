@@ -179,10 +179,11 @@ def stays_at(db: Connection, scope: Scope, dwelling_id: str) -> Stays:
         raise NotFound
     limit = STAYS_MAX + 1
     here = moving_queries.living_at(db, scope, dwelling_id, limit=limit)
-    left = moving_queries.moves_from(db, dwelling_id, limit=limit)
-    created = {each.id: each.created_ms for each in (*here, *left)}
+    left = moving_queries.left_from(db, dwelling_id, limit=limit)
+    known = sorted({*left, *(each.id for each in here)})
+    created = moving_queries.first_told(db, known)
     moves: dict[str, list[tuple[str, int]]] = {}
-    for each in moving_queries.moves_of(db, sorted(created), limit=MOVES_MAX):
+    for each in moving_queries.moves_of(db, known, limit=MOVES_MAX):
         moves.setdefault(each.parent_id, []).append((each.moved_from_id, each.moved_ms))
     stays = [
         stay
@@ -191,7 +192,7 @@ def stays_at(db: Connection, scope: Scope, dwelling_id: str) -> Stays:
     ]
     ended = _ended(db, [each.id for each in here if each.status in _LEFT])
     for each in here:
-        arrived = moves[each.id][-1][1] if each.id in moves else each.created_ms
+        arrived = moves[each.id][-1][1] if each.id in moves else created[each.id]
         to_ms = ended.get(each.id)
         stays.append(Stay(household=each.id, from_ms=arrived, to_ms=to_ms))
     stays.sort(key=lambda each: (each.from_ms, each.household), reverse=True)

@@ -5,14 +5,16 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, func, select
 
 from server.areas.scope import Scope, within
+from server.areas.scoped import HOUSEHOLDS
 from server.db.bulk import among
-from server.db.tables import Claim, Dwelling, Household
+from server.db.tables import Claim, Dwelling, Erasure, MutationRow
 from server.households.queries import RegistryRow
 from sync.lifecycle import MOVE
 
 _claim = Claim.__table__.c
 _dwelling = Dwelling.__table__.c
-_household = Household.__table__.c
+_erasure = Erasure.__table__.c
+_mutation = MutationRow.__table__.c
 
 
 def dwelling_standing(db: Connection, scope: Scope, dwelling_id: str) -> RegistryRow | None:
@@ -26,35 +28,41 @@ def dwelling_standing(db: Connection, scope: Scope, dwelling_id: str) -> Registr
 def living_at(
     db: Connection, scope: Scope, dwelling_id: str, *, limit: int
 ) -> Sequence[RegistryRow]:
-    """`(id, status, created_ms)` of the households of a dwelling, the newest first."""
+    """`(id, status)` of the households of a dwelling, the newest first."""
+    homes = HOUSEHOLDS.within(db, scope).c
     statement = (
-        select(_household.id, _household.status, _household.created_ms)
-        .where(
-            within(_household.area_no, scope),
-            _household.dwelling_id == dwelling_id,
-            ~_household.archived,
-        )
-        .order_by(_household.created_ms.desc(), _household.id.desc())
+        select(homes.id, homes.status)
+        .where(homes.dwelling_id == dwelling_id, ~homes.archived)
+        .order_by(homes.created_ms.desc(), homes.id.desc())
         .limit(limit)
     )
     return db.execute(statement).all()
 
 
-def moves_from(db: Connection, dwelling_id: str, *, limit: int) -> Sequence[RegistryRow]:
-    """`(household, created_ms)` of those that left a dwelling and still are known.
+def left_from(db: Connection, dwelling_id: str, *, limit: int) -> Sequence[str]:
+    """Ids of the households that moved away from a dwelling and were not erased.
 
-    Where they live now may be out of anybody's scope: only that they left is asked. What was
-    erased has no row any more, and is not found.
+    Where they live now may be out of anybody's scope: only that they left is asked.
     """
+    erased = select(_erasure.record_id).where(_erasure.record_id == _claim.parent_id)
     statement = (
-        select(_household.id, func.max(_household.created_ms).label("created_ms"))
-        .join(Claim.__table__, _claim.parent_id == _household.id)
-        .where(_claim.moved_from_id == dwelling_id, _claim.act == MOVE)
-        .group_by(_household.id)
-        .order_by(func.max(_claim.moved_ms).desc(), _household.id)
+        select(_claim.parent_id)
+        .where(_claim.moved_from_id == dwelling_id, _claim.act == MOVE, ~erased.exists())
+        .group_by(_claim.parent_id)
+        .order_by(func.max(_claim.moved_ms).desc(), _claim.parent_id)
         .limit(limit)
     )
-    return db.execute(statement).all()
+    return list(db.execute(statement).scalars())
+
+
+def first_told(db: Connection, households: Sequence[str]) -> dict[str, int]:
+    """When each of some households was first written down, by the time of its author."""
+    statement = (
+        select(_mutation.record_id, func.min(_mutation.at_ms).label("at_ms"))
+        .where(among(db, _mutation.record_id, list(households)))
+        .group_by(_mutation.record_id)
+    )
+    return {row.record_id: row.at_ms for row in db.execute(statement)}
 
 
 def moves_of(db: Connection, households: Sequence[str], *, limit: int) -> Sequence[RegistryRow]:

@@ -13,7 +13,10 @@ from tests.style.sources import Module, modules, strings
 SQL = re.compile(rf'\b(FROM|JOIN|INTO|UPDATE|TABLE)\s+"?({"|".join(WALLED)})\b')
 OF_RESIDENTS = frozenset({Purpose.REGISTRY, Purpose.VISITS, Purpose.SERVICE})
 """What residents are known for; other purposes are about the staff, or about the protocol."""
-OF_OTHERS = {"service_point": "who set the hours of an office: the staff"}
+OF_OTHERS = {
+    "not_same": "who said that two records are not the same: the staff",
+    "service_point": "who set the hours of an office: the staff",
+}
 
 MAY_NAME_A_TABLE = {
     "server/areas/scoped.py": "makes the scoped selects",
