@@ -292,29 +292,45 @@ class ImportKind(StrEnum):
 
 
 @app.command("import")
-def import_file(
+def import_file(  # noqa: PLR0913 - the options of the command
     kind: Annotated[ImportKind, typer.Argument(help="what the file holds")],
     file: Annotated[
-        Path, typer.Argument(exists=True, dir_okay=False, help="CSV; grids: a vector file")
+        Path,
+        typer.Argument(
+            exists=True, dir_okay=False, help="CSV; grids: a vector file; registry: or XLSX"
+        ),
     ],
     database: Database = "",
     *,
     crs: Annotated[str | None, typer.Option(help="of a vector file that names none")] = None,
     layout: Annotated[str, typer.Option(help="of grid codes; `any` accepts all")] = "unit-grid",
+    mapping: Annotated[
+        Path | None, typer.Option(help="JSON or TOML: which heading is which field")
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="CSV file to write with every refused row")
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="check everything, write nothing")
     ] = False,
 ) -> None:
-    """Check a file and write it through the one write path; all of it or, with faults, nothing.
+    """Check a file and write it through the one write path.
 
-    Importing the same file again changes nothing. Areas come first, then grids, dwellings,
-    households and residents; classes at any time.
+    Of dwellings, households and residents good rows go in and bad ones are reported; of the
+    others all or, with faults, nothing. Importing the same file again changes nothing. Areas
+    come first, then grids, dwellings, households and residents; classes at any time.
 
-    Example: `jingwei import grids grids.geojson --dry-run`
+    Example: `jingwei import households households.xlsx --report refused.csv --dry-run`
     """
-    from server.imports.command import import_command  # noqa: PLC0415 - heavy, and rarely used
+    from server.imports.command import (  # noqa: PLC0415 - heavy, and rarely used
+        ImportRequest,
+        import_command,
+    )
 
-    import_command(kind.value, file, database=database, dry_run=dry_run, crs=crs, layout=layout)
+    request = ImportRequest(
+        kind=kind.value, path=file, crs=crs, layout=layout, mapping=mapping, dry_run=dry_run
+    )
+    import_command(request, database=database, report_to=report)
 
 
 @app.command("export")

@@ -1,7 +1,10 @@
 """What `jingwei import KIND FILE` does, for any caller that has a file and a database."""
 
 import asyncio
-from dataclasses import dataclass
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import typer
@@ -13,11 +16,11 @@ from server.db.store import Store, normalised, open_store
 from server.identity.principal import Role
 from server.identity.queries import account_for_token
 from server.imports.areas import import_areas
-from server.imports.cells import FileFault
+from server.imports.cells import FileFault, read_limited
 from server.imports.classes import import_classes
-from server.imports.dwellings import import_dwellings
 from server.imports.grids import import_grids
-from server.imports.households import import_households, import_residents
+from server.imports.headings import UNMAPPED, Mapped, read_mapping
+from server.imports.registry import PLANNERS, TableFile, import_registry
 from server.imports.report import ImportReport
 from server.imports.shapes import read_features
 from server.imports.writing import Options, Progress, silent
@@ -28,12 +31,9 @@ from server.settings import Settings
 LOGIN = "import"
 KINDS = ("areas", "grids", "dwellings", "households", "residents", "classes")
 ANY_LAYOUT = "any"
-_BY_FILE = {
-    "dwellings": import_dwellings,
-    "households": import_households,
-    "residents": import_residents,
-    "classes": import_classes,
-}
+AT_ONCE = 500
+"""Rows of the registry in a transaction; nobody else waits for this process."""
+YOUNG_MAX = 50_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,13 +41,15 @@ class ImportRequest:
     """One call of the command.
 
     `crs` names the reference system of a vector file that names none; `layout` is the layout of
-    grid codes, `any` to accept every code.
+    grid codes, `any` to accept every code. `mapping` is a file that says which column of a
+    table is which field.
     """
 
     kind: str
     path: Path
     crs: str | None = None
     layout: str = UNIT_GRID.name
+    mapping: Path | None = None
     dry_run: bool = False
     progress: Progress = silent
 
@@ -71,8 +73,10 @@ async def import_into(store: Store, request: ImportRequest) -> ImportReport:
     report = ImportReport(kind=request.kind, dry_run=request.dry_run)
     console = await store.write(import_console)
     options = Options(console=console, dry_run=request.dry_run, progress=request.progress)
-    if request.kind != "grids":
-        return await _BY_FILE[request.kind](store, request.path, options)
+    if request.kind == "classes":
+        return await import_classes(store, request.path, options)
+    if request.kind in PLANNERS:
+        return await _import_table(store, request, options)
     try:
         features = await asyncio.to_thread(read_features, request.path, crs=request.crs)
     except FileFault as fault:
@@ -82,22 +86,47 @@ async def import_into(store: Store, request: ImportRequest) -> ImportReport:
     return await import_grids(store, features, options, layout=layout)
 
 
+async def _import_table(store: Store, request: ImportRequest, options: Options) -> ImportReport:
+    try:
+        mapped = UNMAPPED if request.mapping is None else _mapping(request.mapping)
+        content = await asyncio.to_thread(read_limited, request.path)
+    except FileFault as fault:
+        report = ImportReport(kind=request.kind, dry_run=request.dry_run)
+        report.refuse(0, "", fault.reason, fault.proposal)
+        return report
+    options = replace(options, at_once=AT_ONCE)
+    file = TableFile(kind=request.kind, content=content, mapped=mapped)
+    return await import_registry(store, file, options)
+
+
+def _mapping(path: Path) -> Mapped:
+    return read_mapping(read_limited(path), toml=path.suffix.lower() == ".toml")
+
+
 def import_command(
-    kind: str,
-    path: Path,
-    *,
-    database: str,
-    dry_run: bool,
-    crs: str | None = None,
-    layout: str = UNIT_GRID.name,
+    request: ImportRequest, *, database: str, report_to: Path | None = None
 ) -> None:
-    """Import a file for the command line: print the report, exit with 1 if it was refused."""
-    request = ImportRequest(kind=kind, path=path, crs=crs, layout=layout, dry_run=dry_run)
+    """Import a file for the command line: print the report, exit with 1 if rows are refused."""
     report = run_import(database, request)
     for line in report.lines():
         typer.echo(line)
+    if report_to is not None:
+        report.write_faults(report_to)
     if not report.ok:
         raise typer.Exit(1)
+
+
+@contextmanager
+def rarely_collected() -> Iterator[None]:
+    """Let the collector of cycles look seldom: rows make none, and it walks over them all."""
+    usual = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(YOUNG_MAX)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
+        gc.unfreeze()
 
 
 def run_import(database: str, request: ImportRequest) -> ImportReport:
@@ -116,4 +145,5 @@ def run_import(database: str, request: ImportRequest) -> ImportReport:
         finally:
             await store.close()
 
-    return asyncio.run(once())
+    with rarely_collected():
+        return asyncio.run(once())
