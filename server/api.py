@@ -36,6 +36,7 @@ from server.reference import router as reference
 from server.replication.endpoints import router as replication
 from server.replication.snapshot_endpoints import router as snapshots
 from server.servicepoints.endpoints import router as service_points
+from server.subjects.endpoints import router as subjects
 from server.web.endpoints import router as web
 
 OPEN: tuple[APIRouter, ...] = (
@@ -56,6 +57,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     archive,
     merging,
     erasure,
+    subjects,
     grids,
     boundaries,
     households,

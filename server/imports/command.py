@@ -2,7 +2,7 @@
 
 import asyncio
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,8 +18,11 @@ from server.identity.queries import account_for_token
 from server.imports.areas import import_areas
 from server.imports.cells import FileFault, read_limited
 from server.imports.classes import import_classes
+from server.imports.gridcells import GridRules
 from server.imports.grids import import_grids
 from server.imports.headings import UNMAPPED, Mapped, read_mapping
+from server.imports.hints import OUR_FIELDS, Fields, Hints
+from server.imports.queries import ground
 from server.imports.registry import PLANNERS, TableFile, import_registry
 from server.imports.report import ImportReport
 from server.imports.shapes import read_features
@@ -34,22 +37,28 @@ ANY_LAYOUT = "any"
 AT_ONCE = 500
 """Rows of the registry in a transaction; nobody else waits for this process."""
 YOUNG_MAX = 50_000
+FIELD_NAMES = ("code", "name", "community")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportRequest:
     """One call of the command.
 
-    `crs` names the reference system of a vector file that names none; `layout` is the layout of
-    grid codes, `any` to accept every code. `mapping` is a file that says which column of a
-    table is which field.
+    `crs`, `encoding`, `layer` and `fields` are for a vector file that does not say them, see
+    `hints.Hints`; `layout` is the layout of grid codes, `any` to accept every code; `repair`
+    asks for invalid polygons to be repaired.
+    `mapping` is a file that says which column of a table is which field.
     """
 
     kind: str
     path: Path
     crs: str | None = None
+    encoding: str | None = None
+    layer: str | None = None
+    fields: Fields = OUR_FIELDS
     layout: str = UNIT_GRID.name
     mapping: Path | None = None
+    repair: bool = False
     dry_run: bool = False
     progress: Progress = silent
 
@@ -77,13 +86,21 @@ async def import_into(store: Store, request: ImportRequest) -> ImportReport:
         return await import_classes(store, request.path, options)
     if request.kind in PLANNERS:
         return await _import_table(store, request, options)
+    hints = Hints(
+        crs=request.crs,
+        encoding=request.encoding,
+        layer=request.layer,
+        fields=request.fields,
+        ground=await store.read(ground),
+    )
     try:
-        features = await asyncio.to_thread(read_features, request.path, crs=request.crs)
+        features = await asyncio.to_thread(read_features, request.path, hints)
     except FileFault as fault:
         report.refuse(0, "", fault.reason, fault.proposal)
         return report
     layout = None if request.layout == ANY_LAYOUT else LAYOUTS[request.layout]
-    return await import_grids(store, features, options, layout=layout)
+    rules = GridRules(layout=layout, fields=request.fields, repair=request.repair)
+    return await import_grids(store, features, options, rules)
 
 
 async def _import_table(store: Store, request: ImportRequest, options: Options) -> ImportReport:
@@ -103,8 +120,25 @@ def _mapping(path: Path) -> Mapped:
     return read_mapping(read_limited(path), toml=path.suffix.lower() == ".toml")
 
 
+def fields_named(pairs: Sequence[str], *, all_in: str | None = None) -> Fields:
+    """Return how a file calls the attributes of grids, from texts like `code=GRID_NO`.
+
+    Raises:
+        ValueError: for an attribute that grids do not have, or one that is named twice.
+    """
+    found: dict[str, str] = {}
+    for each in pairs:
+        ours, equals, theirs = each.partition("=")
+        if ours not in FIELD_NAMES or not (equals and theirs):
+            raise ValueError(f"needs {', '.join(FIELD_NAMES)} and its name: code=GRID_NO")
+        if ours in found:
+            raise ValueError(f"{ours} is named twice")
+        found[ours] = theirs
+    return Fields(**found, all_in=all_in)
+
+
 def import_command(
-    request: ImportRequest, *, database: str, report_to: Path | None = None
+    database: str, request: ImportRequest, *, report_to: Path | None = None
 ) -> None:
     """Import a file for the command line: print the report, exit with 1 if rows are refused."""
     report = run_import(database, request)
