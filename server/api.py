@@ -22,6 +22,7 @@ from server.grids.endpoints import router as grids
 from server.health import router as health
 from server.history.endpoints import router as history
 from server.households.endpoints import router as households
+from server.households.import_endpoints import router as registry_import
 from server.households.search_endpoints import router as household_search
 from server.identifiers.endpoints import router as identifiers
 from server.identity.endpoints import router as identity
@@ -33,6 +34,7 @@ from server.media.endpoints import router as media
 from server.media.tus_endpoints import router as uploads
 from server.merging.endpoints import router as merging
 from server.reference import router as reference
+from server.registers.endpoints import router as registers
 from server.replication.endpoints import router as replication
 from server.replication.snapshot_endpoints import router as snapshots
 from server.servicepoints.endpoints import router as service_points
@@ -63,6 +65,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     households,
     identifiers,
     household_search,
+    registry_import,
+    registers,
     casework,
     casework_steps,
     conflicts,

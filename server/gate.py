@@ -3,7 +3,8 @@
 A body is read whole, within a deadline and a size, unpacked, and parsed once by the strict
 parser before any endpoint sees it. The parsed value is `request.state.json`; endpoints that let
 FastAPI parse read the same bytes again, except those in `PARSED_PATHS`, which take the value.
-The bodies of uploads are not JSON and not read here: they stream through, at a pace.
+A table for import is read whole too and left to its endpoint. The bodies of uploads are not
+read here: they stream through, at a pace.
 """
 
 import asyncio
@@ -43,6 +44,10 @@ MEDIA_TYPES = frozenset(
 THREAD_FROM_BYTES = 128 * 1024
 SYNC_PATH = "/v1/sync"
 UPLOADS_PATH = "/v1/uploads"
+TABLE_MEDIA_TYPES = frozenset(
+    {"text/csv", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}
+)
+TABLES_PATH = "/v1/registry:import"
 UNCOUNTED_PATHS = frozenset({"/livez", "/readyz", "/v1/sync/wait"})  # cheap, or only waiting
 BULK_PATHS = frozenset({"/v1/geojson:validate", "/v1/grids:import"})
 BULK_PREFIX = ("/v1/layers/", "/v1/boundary-changes")
@@ -71,6 +76,8 @@ def body_rule(path: str, limits: Limits) -> BodyRule:
         return BodyRule(limit_bytes=limits.sync_bytes, deadline_s=limits.bulk_deadline_s)
     if path in BULK_PATHS or path.startswith(CHANGES_PATH):
         return BodyRule(limit_bytes=limits.geojson_bytes, deadline_s=limits.bulk_deadline_s)
+    if path == TABLES_PATH:
+        return BodyRule(limit_bytes=limits.table_bytes, deadline_s=limits.bulk_deadline_s)
     if path == LOCATE_PATH:
         return BodyRule(limit_bytes=limits.locate_bytes, deadline_s=limits.bulk_deadline_s)
     return BodyRule(limit_bytes=limits.json_bytes, deadline_s=limits.body_deadline_s)
@@ -85,7 +92,7 @@ def is_bulk(path: str, method: str) -> bool:
     """Say whether a request waits for a place among the large ones."""
     if path == LOCATE_PATH:
         return method in WITH_BODY  # a batch; a single position is quick
-    return path in BULK_PATHS or path.startswith(BULK_PREFIX)
+    return path in BULK_PATHS or path == TABLES_PATH or path.startswith(BULK_PREFIX)
 
 
 def upload_pace(limits: Limits) -> Pace:
@@ -176,7 +183,7 @@ class Gate:
         body = await self._read(scope, receive, admission, rank)
         try:
             failpoints.reach("body-read")
-            if body:
+            if body and path != TABLES_PATH:
                 scope["state"]["json"] = await _parsed(bytes(body))
             replay = b"" if path in PARSED_PATHS else bytes(body)
             async with admission.place(_rank_with(scope["state"].get("json"), rank)):
@@ -221,7 +228,7 @@ class Gate:
         try:
             async for piece in _arriving(receive, rule, self._limits):
                 if not body:
-                    _check_media_type(headers)
+                    _check_media_type(headers, tables=scope["path"] == TABLES_PATH)
                 for unpacked in [piece] if inflater is None else inflater.feed(piece):
                     self._keep(body, unpacked, rule)
             if inflater is not None:
@@ -305,8 +312,12 @@ def _rank_with(value: Any, rank: Rank) -> Rank:
     return rank
 
 
-def _check_media_type(headers: Mapping[str, str]) -> None:
+def _check_media_type(headers: Mapping[str, str], *, tables: bool) -> None:
     media_type, _, parameters = headers.get("content-type", "").partition(";")
+    if tables:
+        if media_type.strip().lower() not in TABLE_MEDIA_TYPES:
+            raise UnsupportedMedia("Send text/csv or an XLSX file with its media type.")
+        return
     if media_type.strip().lower() not in MEDIA_TYPES:
         raise UnsupportedMedia("Send application/json.")
     if parameters and _CHARSET.fullmatch(parameters) is None:

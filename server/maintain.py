@@ -7,6 +7,7 @@ from server.clock import now_ms
 from server.db.store import Store, open_store
 from server.identifiers import queries
 from server.identifiers.destroying import Destroyed, destroy_doomed
+from server.registers.queries import drop_expired
 from server.replication import snapshots
 from server.replication.readable import release_readable
 from server.replication.upkeep import forget_exits, release_left_behind
@@ -59,6 +60,9 @@ async def maintain(url: str, settings: Settings, wanted: Wanted) -> list[str]:
                 db, before_ms=now - settings.proof_days * DAY_MS, dry_run=wanted.dry_run
             )
         )
+        registers = await store.write(
+            lambda db: drop_expired(db, now_ms=now, dry_run=wanted.dry_run)
+        )
         if not wanted.dry_run:
             await store.scrub(whole=wanted.rewrite)
     finally:
@@ -70,6 +74,7 @@ async def maintain(url: str, settings: Settings, wanted: Wanted) -> list[str]:
         f"reads of personal data long ago: {unknown} forgotten",
         f"copies for people that expired: {copies} destroyed",
         f"requests of people closed long ago: {closed} forgotten",
+        f"registers that expired: {registers} destroyed",
         f"work of newer apps that can be read now: {readable} released",
         f"identity numbers that expired: {numbers} destroyed",
         f"data keys: {keys.keys} destroyed, {keys.left} left",

@@ -52,6 +52,7 @@ PLACES: Final[Mapping[str, str]] = MappingProxyType(
         "grid_version": _STAFF,
         "held": "waiting",
         "household": "records",
+        "household_register": _STAFF,
         "identifier_access": "identity_numbers",
         "incident": _MATTERS,
         "media_copy": _MATTERS,

@@ -13,6 +13,7 @@ from server.db.tables.casework import Claim, Incident, Note, Report, Task
 from server.db.tables.columns import StoredRow
 from server.db.tables.identity import Account, Area, Assignment, Device, Incarnation, Token
 from server.db.tables.media import MediaBlob, MediaCopy, MediaDeclaration, MediaUpload
+from server.db.tables.registers import HouseholdRegister
 from server.db.tables.registry import (
     Announcement,
     Dwelling,
@@ -85,6 +86,7 @@ __all__ = [
     "GridVersion",
     "HeldRow",
     "Household",
+    "HouseholdRegister",
     "IdentifierAccess",
     "Incarnation",
     "Incident",
