@@ -37,7 +37,7 @@ ARCHIVE: Final = ArchiveLimits(members=1_000, unpacked_bytes=512 * 2**20, ratio=
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SheetLimits:
-    """What a spreadsheet may have: rows, merged ranges, rows of all those, and as an archive."""
+    """What a spreadsheet may have: rows, merged ranges, rows in them, and as an archive."""
 
     rows: int = 200_000
     merged: int = 10_000
