@@ -8,6 +8,17 @@ import typer
 
 from server.terminal import Database, fail
 
+InputFile = Annotated[
+    Path,
+    typer.Argument(
+        exists=True, dir_okay=False, help="CSV; grids: a vector file; registry: or XLSX"
+    ),
+]
+MappingFile = Annotated[
+    Path | None, typer.Option(help="JSON or TOML: which heading of a table is what")
+]
+ReportFile = Annotated[Path | None, typer.Option(help="CSV file to write with refused rows")]
+
 
 class ImportKind(StrEnum):
     """What `jingwei import` can read."""
@@ -22,12 +33,7 @@ class ImportKind(StrEnum):
 
 def import_file(  # noqa: PLR0913 - the options of the command
     kind: Annotated[ImportKind, typer.Argument(help="what the file holds")],
-    file: Annotated[
-        Path,
-        typer.Argument(
-            exists=True, dir_okay=False, help="CSV; grids: a vector file; registry: or XLSX"
-        ),
-    ],
+    file: InputFile,
     database: Database = "",
     *,
     crs: Annotated[str | None, typer.Option(help="of a vector file that names none")] = None,
@@ -46,12 +52,8 @@ def import_file(  # noqa: PLR0913 - the options of the command
     repair: Annotated[
         bool, typer.Option("--repair", help="invalid polygons, each reported")
     ] = False,
-    mapping: Annotated[
-        Path | None, typer.Option(help="JSON or TOML: which heading of a table is what")
-    ] = None,
-    report: Annotated[
-        Path | None, typer.Option(help="CSV file to write with every refused row")
-    ] = None,
+    mapping: MappingFile = None,
+    report: ReportFile = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="check everything, write nothing")
     ] = False,
@@ -89,7 +91,9 @@ def export_layer(  # noqa: PLR0913 - the options of the command
     layer: Annotated[str, typer.Argument(help="grids, incidents, tasks or household-counts")],
     output: Annotated[Path, typer.Option(help="file to write")],
     *,
-    file_format: Annotated[str, typer.Option("--format", help="gpkg, geojson or csv")] = "gpkg",
+    file_format: Annotated[
+        str, typer.Option("--format", help="gpkg, geojson, fgb, shp (zipped) or csv")
+    ] = "gpkg",
     crs: Annotated[str, typer.Option(help="EPSG:4326, EPSG:4490, EPSG:4547, …")] = "EPSG:4326",
     area: Annotated[
         str | None, typer.Option(help="code or id of an area: only what lies in it")

@@ -3,8 +3,7 @@
 A body is read whole, within a deadline and a size, unpacked, and parsed once by the strict
 parser before any endpoint sees it. The parsed value is `request.state.json`; endpoints that let
 FastAPI parse read the same bytes again, except those in `PARSED_PATHS`, which take the value.
-A table for import is read whole too and left to its endpoint. The bodies of uploads are not
-read here: they stream through, at a pace.
+The bodies of uploads are not JSON and not read here: they stream through, at a pace.
 """
 
 import asyncio
@@ -44,9 +43,7 @@ MEDIA_TYPES = frozenset(
 THREAD_FROM_BYTES = 128 * 1024
 SYNC_PATH = "/v1/sync"
 UPLOADS_PATH = "/v1/uploads"
-TABLE_MEDIA_TYPES = frozenset(
-    {"text/csv", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}
-)
+GRID_FILES_PATH = "/v1/grids:upload"
 TABLES_PATH = "/v1/registry:import"
 UNCOUNTED_PATHS = frozenset({"/livez", "/readyz", "/v1/sync/wait"})  # cheap, or only waiting
 BULK_PATHS = frozenset({"/v1/geojson:validate", "/v1/grids:import"})
@@ -76,8 +73,6 @@ def body_rule(path: str, limits: Limits) -> BodyRule:
         return BodyRule(limit_bytes=limits.sync_bytes, deadline_s=limits.bulk_deadline_s)
     if path in BULK_PATHS or path.startswith(CHANGES_PATH):
         return BodyRule(limit_bytes=limits.geojson_bytes, deadline_s=limits.bulk_deadline_s)
-    if path == TABLES_PATH:
-        return BodyRule(limit_bytes=limits.table_bytes, deadline_s=limits.bulk_deadline_s)
     if path == LOCATE_PATH:
         return BodyRule(limit_bytes=limits.locate_bytes, deadline_s=limits.bulk_deadline_s)
     return BodyRule(limit_bytes=limits.json_bytes, deadline_s=limits.body_deadline_s)
@@ -92,14 +87,21 @@ def is_bulk(path: str, method: str) -> bool:
     """Say whether a request waits for a place among the large ones."""
     if path == LOCATE_PATH:
         return method in WITH_BODY  # a batch; a single position is quick
-    return path in BULK_PATHS or path == TABLES_PATH or path.startswith(BULK_PREFIX)
+    return path in BULK_PATHS or path.startswith(BULK_PREFIX)
 
 
-def upload_pace(limits: Limits) -> Pace:
+def is_streamed(path: str) -> bool:
+    """Say whether bodies sent to `path` go to their endpoint unread."""
+    return is_upload(path) or path in {GRID_FILES_PATH, TABLES_PATH}
+
+
+def upload_pace(limits: Limits, path: str = UPLOADS_PATH) -> Pace:
     """Return the pace of one request of an upload."""
+    file = path in {GRID_FILES_PATH, TABLES_PATH}
+    limit = {GRID_FILES_PATH: limits.geojson_bytes, TABLES_PATH: limits.table_bytes}
     return Pace(
-        limit_bytes=limits.upload_bytes,
-        deadline_s=limits.upload_deadline_s,
+        limit_bytes=limit.get(path, limits.upload_bytes),
+        deadline_s=limits.bulk_deadline_s if file else limits.upload_deadline_s,
         stall_s=limits.upload_stall_s,
         grace_s=limits.body_grace_s,
         rate=limits.body_rate,
@@ -176,14 +178,14 @@ class Gate:
             async with admission.place(rank):
                 await self._app(scope, receive, answer.send)
             return
-        if is_upload(path):
+        if is_streamed(path):
             await self._stream(scope, receive, answer)
             return
         failpoints.reach("entry")
         body = await self._read(scope, receive, admission, rank)
         try:
             failpoints.reach("body-read")
-            if body and path != TABLES_PATH:
+            if body:
                 scope["state"]["json"] = await _parsed(bytes(body))
             replay = b"" if path in PARSED_PATHS else bytes(body)
             async with admission.place(_rank_with(scope["state"].get("json"), rank)):
@@ -204,7 +206,7 @@ class Gate:
             raise Unauthenticated
         if headers.get("content-encoding", "identity") != "identity":
             raise UnsupportedMedia("An upload is sent as it is, without a content encoding.")
-        pace = upload_pace(self._limits)
+        pace = upload_pace(self._limits, scope["path"])
         declared = headers.get("content-length", "")
         if declared.isdecimal() and int(declared[:20]) > pace.limit_bytes:
             raise BodyTooLarge(limit_bytes=pace.limit_bytes)
@@ -228,7 +230,7 @@ class Gate:
         try:
             async for piece in _arriving(receive, rule, self._limits):
                 if not body:
-                    _check_media_type(headers, tables=scope["path"] == TABLES_PATH)
+                    _check_media_type(headers)
                 for unpacked in [piece] if inflater is None else inflater.feed(piece):
                     self._keep(body, unpacked, rule)
             if inflater is not None:
@@ -312,12 +314,8 @@ def _rank_with(value: Any, rank: Rank) -> Rank:
     return rank
 
 
-def _check_media_type(headers: Mapping[str, str], *, tables: bool) -> None:
+def _check_media_type(headers: Mapping[str, str]) -> None:
     media_type, _, parameters = headers.get("content-type", "").partition(";")
-    if tables:
-        if media_type.strip().lower() not in TABLE_MEDIA_TYPES:
-            raise UnsupportedMedia("Send text/csv or an XLSX file with its media type.")
-        return
     if media_type.strip().lower() not in MEDIA_TYPES:
         raise UnsupportedMedia("Send application/json.")
     if parameters and _CHARSET.fullmatch(parameters) is None:

@@ -19,7 +19,9 @@ class Limits(BaseSettings):
 
     sync_bytes: int = Field(default=MEBIBYTE, gt=0, description="POST /v1/sync, unpacked")
     json_bytes: int = Field(default=256 * 1024, gt=0, description="any other JSON body")
-    geojson_bytes: int = Field(default=20 * MEBIBYTE, gt=0, description="GeoJSON imports")
+    geojson_bytes: int = Field(
+        default=20 * MEBIBYTE, gt=0, description="GeoJSON imports and files of grids"
+    )
     table_bytes: int = Field(
         default=8 * MEBIBYTE, gt=0, description="a table for POST /v1/registry:import"
     )
@@ -102,6 +104,15 @@ class Settings(BaseSettings):
         ge=1,
         le=365,
         description="days without contact after which phones drop what they hold",
+    )
+    casework_days: int = Field(
+        default=30,
+        ge=1,
+        le=3_650,
+        description="days that phones keep incidents and tasks after they are over",
+    )
+    visit_days: int = Field(
+        default=400, ge=1, le=3_650, description="days that phones keep visits"
     )
     access_anchor: str = Field(
         default="./var/access-anchor.log",

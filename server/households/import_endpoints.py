@@ -8,7 +8,6 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, Field
 
 from server.deps import StoreDep
-from server.gate import TABLE_MEDIA_TYPES
 from server.identity.access import require
 from server.identity.principal import Principal, Role
 from server.imports.cells import FileFault
@@ -17,19 +16,29 @@ from server.imports.registry import import_rows
 from server.imports.report import Code, ImportReport
 from server.imports.tables import Table, read_table
 from server.imports.writing import Options
-from server.problems import BodyError, Forbidden, InvalidBody, InvalidParameter, problems
+from server.problems import (
+    BodyError,
+    Forbidden,
+    InvalidBody,
+    InvalidParameter,
+    UnsupportedMedia,
+    problems,
+)
 from server.replication.submit import Console
 
 router = APIRouter(prefix="/v1", tags=["households"])
 Dispatcher = Annotated[Principal, Depends(require(Role.DISPATCHER))]
+MEDIA_TYPES = (
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "text/csv",
+)
 ROWS_MAX = 10_000
 LISTED_MAX = 1_000
 _FILE: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
-            name: {"schema": {"type": "string", "format": "binary"}}
-            for name in sorted(TABLE_MEDIA_TYPES)
+            name: {"schema": {"type": "string", "format": "binary"}} for name in MEDIA_TYPES
         },
     }
 }
@@ -101,7 +110,7 @@ def _table(body: bytes, parameters: TableParameters) -> Table:
 
 @router.post(
     "/registry:import",
-    responses=problems(Forbidden, InvalidBody, InvalidParameter),
+    responses=problems(Forbidden, InvalidBody, InvalidParameter, UnsupportedMedia),
     openapi_extra=_FILE,
 )
 async def import_table(
@@ -116,6 +125,9 @@ async def import_table(
     Good rows go in, bad ones are reported. The file is not kept: to go on after an interruption
     or a correction send it again, what is there already is left alone.
     """
+    media_type = request.headers.get("content-type", "").partition(";")[0]
+    if media_type.strip().lower() not in MEDIA_TYPES:
+        raise UnsupportedMedia("Send text/csv or an XLSX file with its media type.")
     body = await request.body()
     table = await asyncio.to_thread(_table, body, parameters)
     report = ImportReport(kind=parameters.kind.value, dry_run=parameters.dry_run)

@@ -18,7 +18,7 @@ from server.identity.queries import account_for_token
 from server.imports.areas import import_areas
 from server.imports.cells import FileFault, read_limited
 from server.imports.classes import import_classes
-from server.imports.gridcells import GridRules
+from server.imports.gridcells import ANY_LAYOUT, GridRules
 from server.imports.grids import import_grids
 from server.imports.headings import UNMAPPED, Mapped, read_mapping
 from server.imports.hints import OUR_FIELDS, Fields, Hints
@@ -33,7 +33,6 @@ from server.settings import Settings
 
 LOGIN = "import"
 KINDS = ("areas", "grids", "dwellings", "households", "residents", "classes")
-ANY_LAYOUT = "any"
 AT_ONCE = 500
 """Rows of the registry in a transaction; nobody else waits for this process."""
 YOUNG_MAX = 50_000

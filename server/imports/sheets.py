@@ -24,16 +24,28 @@ from server.imports.cells import FileFault
 from server.imports.headings import COLUMNS_MAX
 from server.unpacking import ArchiveFault, ArchiveLimits, open_archive
 
-SHEET_ROWS_MAX: Final = 200_000
-MERGED_MAX: Final = 10_000
-MERGED_ROWS_MAX: Final = 1_000_000
-LIMITS: Final = ArchiveLimits(members=1_000, unpacked_bytes=512 * 2**20, ratio=200)
 PIECE: Final = 2**20
 _OVERLAP: Final = 200
 _DOCTYPE = re.compile(rb"<!(DOCTYPE|ENTITY)", re.IGNORECASE)
 _MERGED = re.compile(rb"<(?:\w+:)?mergeCell\s[^>]*?ref=[\"']([A-Z0-9:$]{1,30})[\"']")
 _ZEROS = re.compile("0+")
 _EXACT: Final = 10**15
+
+
+ARCHIVE: Final = ArchiveLimits(members=1_000, unpacked_bytes=512 * 2**20, ratio=200)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SheetLimits:
+    """What a spreadsheet may have: rows, merged ranges, rows in them, and as an archive."""
+
+    rows: int = 200_000
+    merged: int = 10_000
+    merged_rows: int = 1_000_000
+    archive: ArchiveLimits = ARCHIVE
+
+
+LIMITS: Final = SheetLimits()
 
 
 class Trait(StrEnum):
@@ -65,7 +77,7 @@ def is_sheet(content: bytes) -> bool:
 
 
 def read_sheet(
-    content: bytes, *, title: str | None = None
+    content: bytes, *, title: str | None = None, limits: SheetLimits = LIMITS
 ) -> tuple[int, Iterator[tuple[int, Cells]]]:
     """Return how many rows are not empty, and of each its number and its cells.
 
@@ -75,10 +87,10 @@ def read_sheet(
         FileFault: if it is no XLSX, has more than a limit, or no sheet of that title.
     """
     try:
-        with open_archive(BytesIO(content), LIMITS) as archive:
-            merged = _scanned(archive)  # before the parser of XML sees any of it
-            rows, member = _rows(content, title)
-            _mark(rows, merged.get(member, ()))
+        with open_archive(BytesIO(content), limits.archive) as archive:
+            merged = _scanned(archive, limits)  # before the parser of XML sees any of it
+            rows, member = _rows(content, title, limits)
+            _mark(rows, merged.get(member, ()), limits)
     except ArchiveFault as fault:
         raise FileFault(str(fault), "save it as XLSX without a password, or as CSV") from None
     except (BadZipFile, ParseError, KeyError, ValueError, TypeError, OSError, EOFError):
@@ -86,7 +98,9 @@ def read_sheet(
     return len(rows), iter(rows.items())
 
 
-def _rows(content: bytes, title: str | None) -> tuple[dict[int, list[str | Odd]], str]:
+def _rows(
+    content: bytes, title: str | None, limits: SheetLimits
+) -> tuple[dict[int, list[str | Odd]], str]:
     """The rows by number, and the archive's member that they stand in."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -102,8 +116,8 @@ def _rows(content: bytes, title: str | None) -> tuple[dict[int, list[str | Odd]]
             read = [_cell(each) for each in cells]
             if any(read):
                 rows[number] = read
-            if len(rows) > SHEET_ROWS_MAX:
-                raise FileFault(f"has more than {SHEET_ROWS_MAX} rows", "import it in parts")
+            if len(rows) > limits.rows:
+                raise FileFault(f"has more than {limits.rows} rows", "import it in parts")
     finally:
         book.close()
     return rows, str(sheet._worksheet_path).lstrip("/")  # noqa: SLF001 - nothing public names the member
@@ -138,16 +152,16 @@ def _number(value: float, shown_as: str) -> Odd:
     return Odd(Trait.NUMBER, text)
 
 
-def _scanned(archive: ZipFile) -> dict[str, list[str]]:
+def _scanned(archive: ZipFile, limits: SheetLimits) -> dict[str, list[str]]:
     """The merged ranges of each part; in every part a document type is looked for."""
     found = {}
     for name in archive.namelist():
         with archive.open(name) as part:
-            found[name] = _searched(part)
+            found[name] = _searched(part, limits)
     return found
 
 
-def _searched(part: IO[bytes]) -> list[str]:
+def _searched(part: IO[bytes], limits: SheetLimits) -> list[str]:
     ranges: dict[str, None] = {}
     before = b""
     while piece := part.read(PIECE):
@@ -155,20 +169,20 @@ def _searched(part: IO[bytes]) -> list[str]:
         if _DOCTYPE.search(window):
             raise FileFault("has a document type in its XML", "save it anew, or as CSV")
         ranges |= dict.fromkeys(each.decode() for each in _MERGED.findall(window))
-        if len(ranges) > MERGED_MAX:
-            raise FileFault(f"has more than {MERGED_MAX} merged ranges")
+        if len(ranges) > limits.merged:
+            raise FileFault(f"has more than {limits.merged} merged ranges")
         before = window[-_OVERLAP:]
     return list(ranges)
 
 
-def _mark(rows: dict[int, list[str | Odd]], ranges: Sequence[str]) -> None:
+def _mark(rows: dict[int, list[str | Odd]], ranges: Sequence[str], limits: SheetLimits) -> None:
     """Make every cell of a merged range odd: which row its value belongs to is not known."""
     last, marked = max(rows, default=0), 0
     for each in ranges:
         west, north, east, south = range_boundaries(each)
         marked += max(min(south, last) - north + 1, 0)
-        if marked > MERGED_ROWS_MAX:
-            raise FileFault(f"has merged cells in more than {MERGED_ROWS_MAX} rows")
+        if marked > limits.merged_rows:
+            raise FileFault(f"has merged cells in more than {limits.merged_rows} rows")
         for number in range(north, min(south, last) + 1):
             cells = rows.get(number, [])
             for at in range(west - 1, min(east, len(cells))):

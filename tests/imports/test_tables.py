@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from openpyxl import Workbook
 
-from server.imports import sheets
 from server.imports.cells import FileFault
 from server.imports.encodings import encoding_of, read_lines
 from server.imports.headings import COLUMNS, columns_of, read_mapping
 from server.imports.report import Code
+from server.imports.sheets import SheetLimits, read_sheet
 from server.imports.tables import read_table
 
 RESIDENTS = COLUMNS["residents"]
@@ -193,9 +193,7 @@ def test_text_files_show_what_a_spreadsheet_did_before() -> None:
     }
 
 
-def test_archives_that_are_no_sheet_or_too_much_are_refused(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_archives_that_are_no_sheet_or_too_much_are_refused() -> None:
     good = sheet_of(HEADER, ["B1", "1", "1", "甲", ""])
     bomb = b"<x>" + b" " * 3_000_000 + b"</x>"
     assert "packed more than" in refused(packed(good, more=bomb))
@@ -209,13 +207,14 @@ def test_archives_that_are_no_sheet_or_too_much_are_refused(
     space = b"http://schemas.openxmlformats.org/spreadsheetml/2006/main"
     wide = b'<worksheet xmlns="%s"><sheetData>%s</sheetData></worksheet>' % (space, far)
     assert refused(packed(good, sheet=wide)).startswith("lacks the column")
-    monkeypatch.setattr(sheets, "SHEET_ROWS_MAX", 1)
-    assert "more than 1 rows" in refused(good)
-    monkeypatch.undo()
-    monkeypatch.setattr(sheets, "MERGED_ROWS_MAX", 1)
-    assert "merged cells in more" in refused(
-        sheet_of(HEADER, ["B1", 1], ["B2", 2], merged="A2:A3")
-    )
+    merged = sheet_of(HEADER, ["B1", 1], ["B2", 2], merged="A2:A3")
+    for limits, said in (
+        (SheetLimits(rows=1), "more than 1 rows"),
+        (SheetLimits(merged=0), "more than 0 merged"),
+        (SheetLimits(merged_rows=1), "merged cells in more"),
+    ):
+        with pytest.raises(FileFault, match=said):
+            read_sheet(merged, limits=limits)
     merged_header = sheet_of(["", *HEADER], merged="A1:B1")
     assert "header" in refused(merged_header)
 

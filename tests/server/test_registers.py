@@ -9,14 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl import load_workbook
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, insert, select, update
 
 from geo.layers import LAYERS
+from server.clock import new_id
 from server.db.holdings import column_holdings
 from server.db.store import Store
-from server.db.tables import HouseholdRegister
-from server.registers import making, queries
-from server.registers.rules import ALLOWED, safe
+from server.db.tables import HouseholdRegister, Resident
+from server.registers import queries
+from server.registers.rules import ALLOWED, ROWS_MAX, safe
 from sync.fields import DataClass
 from sync.holding import holding_of_field
 from tests.server.desk import Desk, pointers, told
@@ -56,7 +57,7 @@ def test_layers_are_no_second_way_out() -> None:
 @pytest.mark.anyio
 @pytest.mark.db
 async def test_a_register_from_its_making_to_its_end(
-    client: httpx.AsyncClient, world: World, store: Store, monkeypatch: pytest.MonkeyPatch
+    client: httpx.AsyncClient, world: World, store: Store
 ) -> None:
     desk = Desk(client, world)
     home = world.households["G3"]
@@ -113,10 +114,9 @@ async def test_a_register_from_its_making_to_its_end(
         assert len(kept) == count
         assert {each["purpose"] for each in kept} <= {"registry", "visits"}
 
-    monkeypatch.setattr(making, "ROWS_MAX", 0)
+    await store.write(lambda db: crowded(db, person))
     assert pointers(await desk.post(PATH, "dispatcher-n2", wanted)) == ["/area"]
     assert told(await desk.get(f"{address}/file", "dispatcher-n2")) == (403, "forbidden")
-    monkeypatch.undo()
     gone = await client.delete(f"{PATH}/{other['id']}", headers=headers(world, "dispatcher-n2"))
     assert told(gone) == (404, "not-found")
     gone = await client.delete(f"{PATH}/{other['id']}", headers=headers(world, "dispatcher"))
@@ -133,6 +133,14 @@ async def test_a_register_from_its_making_to_its_end(
 
 def headers(world: World, login: str) -> dict[str, str]:
     return {"authorization": f"Bearer {world.tokens[login]}"}
+
+
+def crowded(db: Connection, person: str) -> None:
+    """So many residents beside one that a register has no place for them."""
+    table = Resident.__table__
+    known = db.execute(select(table).where(table.c.id == person)).one()
+    row = {name: value for name, value in known._mapping.items() if name != "fid"}
+    db.execute(insert(table), [row | {"id": new_id()} for _ in range(ROWS_MAX)])
 
 
 def expired(db: Connection) -> None:

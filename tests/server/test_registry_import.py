@@ -8,7 +8,6 @@ import pytest
 from openpyxl import Workbook
 
 from server.db.store import Store
-from server.households import import_endpoints
 from server.imports import queries
 from server.imports.households import household_id
 from tests.server.desk import told
@@ -20,7 +19,7 @@ XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 async def test_a_dispatcher_imports_tables_inside_the_own_area(
-    client: httpx.AsyncClient, world: World, store: Store, monkeypatch: pytest.MonkeyPatch
+    client: httpx.AsyncClient, world: World, store: Store
 ) -> None:
     codes = await store.read(lambda db: codes_of(db, world))
 
@@ -69,8 +68,9 @@ async def test_a_dispatcher_imports_tables_inside_the_own_area(
     ):
         answer = await send(content, media=media, **query)
         assert told(answer) == expected, answer.text
-    monkeypatch.setattr(import_endpoints, "ROWS_MAX", 2)
-    assert "more than 2 rows" in (await send(rows.encode())).text
+    many = "dwelling,door\n" + f"{near},1\n" * 10_001
+    assert "more than 10000 rows" in (await send(many.encode())).text
+    assert (await send(b"x" * (8 * 2**20 + 1))).status_code == 413
 
 
 def codes_of(db: Any, world: World) -> dict[str, str]:
