@@ -153,7 +153,6 @@ def households_found(
     }
     if asked.phone_ends is not None:
         named |= _span_named("phone", asked.phone_ends)
-    _plan_once(db, scope)
     found = db.execute(statement, named).all()
     homes = _homes(db.dialect.name, len(scope))
     ids = listed(db, {each.id for each in found})
@@ -163,19 +162,6 @@ def households_found(
         matched.setdefault(each.id, set()).add(each.matched)
     full = any(n >= limit for n in Counter(each.matched for each in found).values())
     return [(row, matched[row.id]) for row in rows], full
-
-
-def _plan_once(db: Connection, scope: Scope) -> None:
-    """In a wide scope, let PostgreSQL keep one plan for all texts, until the transaction ends.
-
-    It estimates how many keys begin so from a histogram whose steps are wider than most
-    surnames: expecting a handful, it reads and sorts thousands instead of walking the index in
-    order and stopping. A plan made without knowing the text walks. In single grids, where few
-    of those that begin so are, knowing the text is worth planning each time.
-    """
-    is_wide = any(each.hi > each.lo for each in scope)
-    if is_wide and db.dialect.name == "postgresql":
-        db.exec_driver_sql("SET LOCAL plan_cache_mode = force_generic_plan")
 
 
 def _span_named(name: str, span: Span) -> dict[str, str]:
