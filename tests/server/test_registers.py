@@ -70,13 +70,7 @@ async def test_a_register_from_its_making_to_its_end(
     }
     for login in ("cat", "analyst", "admin"):
         assert told(await desk.post(PATH, login, wanted)) == (403, "forbidden")
-    for change, pointer in (
-        ({"columns": ["name", "phone"]}, "/columns/1"),
-        ({"columns": ["name", "name"]}, "/columns"),
-        ({"purpose": "sync"}, "/purpose"),
-        ({"days": 31}, "/days"),
-    ):
-        assert pointers(await desk.post(PATH, "dispatcher-n2", wanted | change)) == [pointer]
+    await check_refused(desk, wanted)
     outside = await desk.post(PATH, "dispatcher-n2", wanted | {"area": "G1"})
     assert told(outside) == (400, "invalid-parameter")
     made = await desk.done(PATH, "dispatcher-n2", wanted | {"area": "N2"})
@@ -91,14 +85,7 @@ async def test_a_register_from_its_making_to_its_end(
 
     answer = await desk.get(f"{address}/file", "dispatcher-n2")
     assert answer.headers["cache-control"] == "no-store"
-    lines = list(csv.reader(io.StringIO(answer.content.decode("utf-8-sig"))))
-    mark = lines[0][0]
-    assert mark.startswith("dispatcher-n2 | ")
-    assert "registry" in mark
-    assert lines[1] == ["address", "name", "birth_year", "register"]
-    assert ["Block G3", f"'{EVIL}", "1950", mark] in lines
-    assert all(line[-1] == mark for line in lines[2:])
-    assert "G1" not in answer.text
+    check_csv(answer)
     sheet = (await desk.get(f"{address}/file", "dispatcher-n2", format="xlsx")).content
     page = load_workbook(io.BytesIO(sheet)).active
     assert page is not None
@@ -129,6 +116,27 @@ async def test_a_register_from_its_making_to_its_end(
         )
         assert done == 1
     assert await store.write(lambda db: queries.drop_expired(db, now_ms=10, dry_run=True)) == 0
+
+
+async def check_refused(desk: Desk, wanted: dict[str, Any]) -> None:
+    for change, pointer in (
+        ({"columns": ["name", "phone"]}, "/columns/1"),
+        ({"columns": ["name", "name"]}, "/columns"),
+        ({"purpose": "sync"}, "/purpose"),
+        ({"days": 31}, "/days"),
+    ):
+        assert pointers(await desk.post(PATH, "dispatcher-n2", wanted | change)) == [pointer]
+
+
+def check_csv(answer: httpx.Response) -> None:
+    lines = list(csv.reader(io.StringIO(answer.content.decode("utf-8-sig"))))
+    mark = lines[0][0]
+    assert mark.startswith("dispatcher-n2 | ")
+    assert "registry" in mark
+    assert lines[1] == ["address", "name", "birth_year", "register"]
+    assert ["Block G3", f"'{EVIL}", "1950", mark] in lines
+    assert all(line[-1] == mark for line in lines[2:])
+    assert "G1" not in answer.text
 
 
 def headers(world: World, login: str) -> dict[str, str]:
