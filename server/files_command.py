@@ -24,6 +24,7 @@ class ImportKind(StrEnum):
     """What `jingwei import` can read."""
 
     AREAS = "areas"
+    DIVISIONS = "divisions"
     GRIDS = "grids"
     DWELLINGS = "dwellings"
     HOUSEHOLDS = "households"
@@ -62,7 +63,8 @@ def import_file(  # noqa: PLR0913 - the options of the command
 
     Of dwellings, households and residents good rows go in and bad ones are reported; of the
     others all or, with faults, nothing. Importing the same file again changes nothing. Areas
-    come first, then grids, dwellings, households and residents; classes at any time.
+    (or published divisions) come first, then grids, dwellings, households and residents;
+    classes at any time.
 
     Example: `jingwei import grids grids.geojson --dry-run`
     """

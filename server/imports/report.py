@@ -10,6 +10,8 @@ from typing import Any, Final
 
 from typing_extensions import override
 
+from server.imports.news import DivisionNews
+
 LISTED_MAX = 200
 FAULTS_MAX: Final = 100_000
 """Faults that are kept with their place; of further ones only the number is."""
@@ -138,6 +140,7 @@ class ImportReport:
     unlisted: int = 0
     coverage: list[CoverageFault] = field(default_factory=list)
     repaired: list[Repair] = field(default_factory=list)
+    news: DivisionNews | None = None
 
     @property
     def ok(self) -> bool:
@@ -192,7 +195,7 @@ class ImportReport:
             "coverage": [asdict(each) for each in self.coverage[:listed]],
             "repaired_count": len(self.repaired),
             "repaired": [each.as_json() for each in self.repaired[:listed]],
-        }
+        } | ({} if self.news is None else {"news": self.news.as_json(listed)})
 
     def lines(self) -> Iterator[str]:
         """Yield the report as readable lines."""
@@ -209,6 +212,8 @@ class ImportReport:
         yield from (f"  {each}" for each in faults[:LISTED_MAX])
         if len(faults) > LISTED_MAX:
             yield f"  and {len(faults) - LISTED_MAX} more"
+        if self.news is not None:
+            yield from self.news.lines(LISTED_MAX)
 
     def write_faults(self, path: Path) -> None:
         """Write every fault that is listed as a line of a CSV file."""

@@ -5,14 +5,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, select
 
-from server.areas.scope import Scope, within
-from server.db.tables import Dwelling, Household, HouseholdRegister, Resident
+from server.areas.scope import Scope
+from server.areas.scoped import HOUSEHOLDS, RESIDENTS
+from server.db.tables import Dwelling, HouseholdRegister
 
 DbRow = Row[*tuple[Any, ...]]
 _register = HouseholdRegister.__table__.c
-_household = Household.__table__.c
 _dwelling = Dwelling.__table__.c
-_resident = Resident.__table__.c
 
 
 def add(db: Connection, values: dict[str, Any]) -> None:
@@ -59,21 +58,18 @@ def drop_expired(db: Connection, *, now_ms: int, dry_run: bool) -> int:
 
 def rows_in(db: Connection, scope: Scope, kind: str, *, limit: int) -> Sequence[DbRow]:
     """What registers are made from: households or residents in scope, by where they live."""
+    homes = HOUSEHOLDS.within(db, scope)
     place = (_dwelling.code.label("dwelling"), _dwelling.address)
-    homes = Household.__table__.outerjoin(
-        Dwelling.__table__, _dwelling.id == _household.dwelling_id
-    )
+    lived_in = homes.outerjoin(Dwelling.__table__, _dwelling.id == homes.c.dwelling_id)
     if kind == "household":
-        statement = select(*_household, *place).select_from(homes).where(~_household.archived)
-        statement = statement.where(within(_household.area_no, scope))
-        statement = statement.order_by(_dwelling.code, _household.door, _household.id)
+        statement = select(*homes.c, *place).select_from(lived_in).where(~homes.c.archived)
+        statement = statement.order_by(_dwelling.code, homes.c.door, homes.c.id)
         return db.execute(statement.limit(limit)).all()
-    people = homes.join(Resident.__table__, _resident.household_id == _household.id)
+    people = RESIDENTS.within(db, scope)
     statement = (
-        select(*_resident, _household.door, *place)
-        .select_from(people)
-        .where(~_resident.archived, ~_household.archived)
-        .where(within(_resident.area_no, scope), within(_household.area_no, scope))
+        select(*people.c, homes.c.door, *place)
+        .select_from(lived_in.join(people, people.c.household_id == homes.c.id))
+        .where(~people.c.archived, ~homes.c.archived)
+        .order_by(_dwelling.code, homes.c.door, homes.c.id, people.c.id)
     )
-    order = (_dwelling.code, _household.door, _household.id, _resident.id)
-    return db.execute(statement.order_by(*order).limit(limit)).all()
+    return db.execute(statement.limit(limit)).all()

@@ -51,6 +51,7 @@ ROOMS = {
         "media",
         "merging",
         "privacy",
+        "registers",
         "servicepoints",
         "subjects",
         "web",
