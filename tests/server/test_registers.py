@@ -14,6 +14,7 @@ from sqlalchemy import Connection, insert, select, update
 from geo.layers import LAYERS
 from server.clock import new_id
 from server.db.holdings import column_holdings
+from server.db.reach import everywhere
 from server.db.store import Store
 from server.db.tables import HouseholdRegister, Resident
 from server.registers import queries
@@ -145,6 +146,7 @@ def headers(world: World, login: str) -> dict[str, str]:
 
 def crowded(db: Connection, person: str) -> None:
     """So many residents beside one that a register has no place for them."""
+    everywhere(db)
     table = Resident.__table__
     known = db.execute(select(table).where(table.c.id == person)).one()
     row = {name: value for name, value in known._mapping.items() if name != "fid"}
