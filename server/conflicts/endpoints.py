@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from server.areas.queries import narrowed, scope_of
 from server.conflicts import commands
 from server.conflicts.commands import Choice, Take
-from server.conflicts.reading import conflict_page, the_conflict
+from server.conflicts.reading import as_shown, conflict_page, the_conflict
 from server.conflicts.schemas import (
     Choosing,
     ConflictBody,
@@ -82,7 +82,7 @@ async def list_conflicts(
         )
     )
     page, following = paged(found, parameters.limit, lambda each: (each.opened_ms, each.id))
-    return Page(items=list(page), next=following)
+    return Page(items=[as_shown(each) for each in page], next=following)
 
 
 @router.get(
@@ -95,7 +95,7 @@ async def read_conflict(
     found = await store.read(
         lambda db: the_conflict(db, scope_of(db, principal, now), conflict_id)
     )
-    return tagged(found, found.rev)
+    return tagged(as_shown(found), found.rev)
 
 
 @router.post("/{conflict_id}/resolve", response_model=ConflictBody, responses=_SETTLING)
@@ -146,7 +146,7 @@ async def _settle(
     settled = await store.write(
         lambda db: commands.resolve(db, asking, conflict_id, choice, rev=rev)
     )
-    return tagged(settled, settled.rev)
+    return tagged(as_shown(settled), settled.rev)
 
 
 @router.post(
@@ -159,4 +159,4 @@ async def assign_conflict(
 ) -> Response:
     """Say who looks after an open conflict: a dispatcher who answers for its area."""
     found = await store.write(lambda db: commands.give(db, asking, conflict_id, body.account))
-    return tagged(found, found.rev)
+    return tagged(as_shown(found), found.rev)
