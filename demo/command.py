@@ -117,8 +117,7 @@ def invitation(access: Crew, url: str) -> list[str]:
     analyst, dispatcher = access.tokens[ANALYST], access.tokens[DISPATCHER]
     as_analyst = f"curl -s -H 'Authorization: Bearer {analyst}'"
     as_dispatcher = f"curl -s -H 'Authorization: Bearer {dispatcher}'"
-    place = json.dumps({"lon": LON, "lat": LAT, "accuracy_m": 15})
-    sent = f"-H 'Content-Type: application/json' -d '{place}'"
+    place = f"lon={LON}&lat={LAT}&accuracy_m=15"
     return [
         "",
         "Still serving; Ctrl-C ends it. Try:",
@@ -128,5 +127,5 @@ def invitation(access: Crew, url: str) -> list[str]:
         "",
         f"{as_analyst} '{url}/v1/layers/grids?limit=3'",
         f"{as_dispatcher} '{url}/v1/incidents?area={DISTRICT_CODE}&state=closed&limit=3'",
-        f"{as_dispatcher} {sent} '{url}/v1/grids:locate'",
+        f"{as_dispatcher} '{url}/v1/locate?{place}'",
     ]

@@ -62,7 +62,7 @@ def report_bodies(db: Connection, rows: Sequence[CaseRow]) -> list[ReportBody]:
     placed = [row for row in rows if row.geom is not None]
     then: dict[str, Version | None] = {}
     if placed:
-        versions = remembered(db).at(
+        versions = remembered(db).history.at(
             [row.geom.x for row in placed],
             [row.geom.y for row in placed],
             [row.observed_at_ms or row.created_ms for row in placed],

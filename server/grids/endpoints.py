@@ -1,4 +1,4 @@
-"""Grids as GeoJSON, the grid of a place, and the check of a document before it is imported."""
+"""Grids as GeoJSON, and the check of a document before it is imported."""
 
 import asyncio
 from typing import Annotated, Any
@@ -10,15 +10,12 @@ from server.areas.queries import narrowed, scope_of
 from server.deps import JsonBody, Now, StoreDep
 from server.grids.importing import check_degrees, import_grids_for
 from server.grids.queries import grid_in, grids_in
-from server.grids.reading import grid_features, history_of, located_in
+from server.grids.reading import grid_features, history_of
 from server.grids.reassigning import reassign
 from server.grids.schemas import (
     GridHistoryBody,
     GridParameters,
     ImportParameters,
-    LocatedBody,
-    LocatedList,
-    LocateRequest,
     Reassigned,
     ValidationBody,
 )
@@ -150,29 +147,6 @@ async def reassign_grid(
     only what moved. The call may be repeated: what is right already stays.
     """
     return await reassign(store, principal, grid_id, dry_run=dry_run)
-
-
-@router.post("/grids:locate", responses=problems(InvalidBody, InvalidParameter))
-async def locate(
-    *,
-    body: LocateRequest,
-    as_of: Annotated[AsOf, Query()] = None,
-    principal: CurrentPrincipal,
-    store: StoreDep,
-    now: Now,
-) -> LocatedBody | LocatedList:
-    """Name the grids a measured position may lie in, or each of up to 1,000 positions.
-
-    The position is a circle of `accuracy_m` metres in the datum you name. On a shared edge the
-    grid with the lowest code comes first. With `as_of` among the grids as they were then.
-    """
-    as_of_ms = moment(as_of)
-    located = await store.read(
-        lambda db: located_in(
-            db, scope_of(db, principal, now), body.places(), as_of_ms=as_of_ms
-        )
-    )
-    return located[0] if body.points is None else LocatedList(points=located)
 
 
 @router.post("/geojson:validate", responses=problems(InvalidBody), openapi_extra=_ANY_GEOJSON)

@@ -1,8 +1,8 @@
 """Wire models of grids."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from server.areas.schemas import AREA_CHARS_MAX
 from server.fieldrules import Body
@@ -10,8 +10,6 @@ from server.layers.bounds import BBOX_CHARS_MAX
 from server.layers.moment import AsOf
 from server.layers.systems import CRS_CHARS_MAX
 from server.paging import PageParameters
-
-POINTS_MAX = 1_000
 
 Longitude = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
 Latitude = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
@@ -64,59 +62,6 @@ class Place(Body):
     lat: Latitude
     datum: DatumName = "wgs84"
     accuracy_m: AccuracyM = 0.0
-
-
-class LocateRequest(Body):
-    """One position (`lon`, `lat`, …) or up to 1,000 of them in `points`, not both."""
-
-    lon: Longitude | None = None
-    lat: Latitude | None = None
-    datum: DatumName = "wgs84"
-    accuracy_m: AccuracyM = 0.0
-    points: list[Place] | None = Field(None, min_length=1, max_length=POINTS_MAX)
-
-    @model_validator(mode="after")
-    def _one_form(self) -> Self:
-        if self.points is not None and len(self.model_fields_set) > 1:
-            raise ValueError("points stands alone")
-        if self.points is None and (self.lon is None or self.lat is None):
-            raise ValueError("needs lon and lat, or points")
-        return self
-
-    def places(self) -> list[Place]:
-        """Return the positions asked about, in order."""
-        if self.points is not None:
-            return self.points
-        # The validator saw to it that both are there.
-        lon, lat = self.lon or 0.0, self.lat or 0.0
-        return [Place(lon=lon, lat=lat, datum=self.datum, accuracy_m=self.accuracy_m)]
-
-
-class CandidateBody(BaseModel):
-    """A grid the position may lie in."""
-
-    grid: str
-    code: str
-    name: str
-    inside: bool = Field(description="The position itself lies in it or on its edge.")
-    distance_to_edge_m: float
-
-
-class LocatedBody(BaseModel):
-    """Where one position may lie, as far as you may see: candidates, most likely first."""
-
-    lon: float = Field(description="In WGS 84.")
-    lat: float = Field(description="In WGS 84.")
-    grid: str | None = Field(description="The grid it lies in, null if it lies in none.")
-    certain: bool = Field(description="The whole circle of accuracy lies in that grid.")
-    distance_to_edge_m: float | None = Field(description="To the edge of the first candidate.")
-    candidates: list[CandidateBody]
-
-
-class LocatedList(BaseModel):
-    """Answers in the order of `points`."""
-
-    points: list[LocatedBody]
 
 
 class ValidationBody(BaseModel):

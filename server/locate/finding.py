@@ -7,7 +7,9 @@ import numpy as np
 
 from geo.certainty import shares
 from geo.datum import to_wgs84_many
-from geo.locate import Disc, GridIndex, Location
+from geo.history import GridHistory
+from geo.locate import ACCURACY_M_MAX, Disc, GridIndex, Location
+from geo.measure import degrees_reaching
 from server.grids.schemas import Place
 from server.problems import BodyError, InvalidBody
 
@@ -32,7 +34,16 @@ def find_all(index: GridIndex, places: Sequence[Place]) -> list[Found]:
     Raises:
         InvalidBody: if their circles reach more than `DISTANCES_MAX` boundaries in all.
     """
+    return _find(index, _discs(places))
+
+
+def find_all_at(history: GridHistory, as_of_ms: int, places: Sequence[Place]) -> list[Found]:
+    """Like `find_all`, among the grids as they were at a moment."""
     discs = _discs(places)
+    return _find(history.index_at(as_of_ms, _reached(discs)), discs)
+
+
+def _find(index: GridIndex, discs: Sequence[Disc]) -> list[Found]:
     # A single disc is cut to 2 km and may reach what it likes.
     if len(discs) > 1 and index.reach(discs) > DISTANCES_MAX:
         reason = "these circles reach too many grids; send fewer positions at a time"
@@ -45,6 +56,13 @@ def find_all(index: GridIndex, places: Sequence[Place]) -> list[Found]:
         Found(disc=disc, location=each, shares=known.get(number) or _undivided(each))
         for number, (disc, each) in enumerate(zip(discs, located, strict=True))
     ]
+
+
+def _reached(discs: Sequence[Disc]) -> tuple[float, float, float, float]:
+    """The bounds of discs, each as wide as the worst accuracy that is looked at."""
+    lons, lats = [disc.lon for disc in discs], [disc.lat for disc in discs]
+    lon, lat = degrees_reaching(ACCURACY_M_MAX * 1.01, max(map(abs, lats)))
+    return min(lons) - lon, min(lats) - lat, max(lons) + lon, max(lats) + lat
 
 
 def _is_doubtful(location: Location) -> bool:

@@ -8,8 +8,7 @@ from sqlalchemy import Connection
 from geo.areas import line_of
 from server.areas.queries import scope_of
 from server.areas.scope import Scope
-from server.consolewrites import Asking
-from server.grids.queries import GridRow, grids_named
+from server.grids.queries import GridRow, grids_named, grids_named_at
 from server.identity.principal import Principal, Role
 from server.identity.rules import SUPERVISING
 from server.locate.finding import Found
@@ -17,10 +16,13 @@ from server.locate.queries import AnyRow, areas_named, workers_at
 from server.locate.schemas import (
     CommunityAnswer,
     GridAnswer,
+    OfficeAnswer,
     PlaceAnswer,
     PlaceCandidate,
     WorkerAnswer,
 )
+from server.servicepoints.queries import PointRow, points_over
+from server.servicepoints.reading import E7, distance_m, standing_of
 
 WORKERS_MAX = 8
 _DEGREE_DIGITS = 7
@@ -28,23 +30,47 @@ _METRE_DIGITS = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Who asks, when that is judged, and the moment it is about; None is now."""
+
+    principal: Principal
+    now_ms: int
+    as_of_ms: int | None
+
+    @property
+    def at_ms(self) -> int:
+        """The moment that the answer is about."""
+        return self.now_ms if self.as_of_ms is None else self.as_of_ms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What the caller may know, of the grids in their scope alone."""
+    """What the caller may know at a moment, of the grids in their scope alone.
 
+    `offices` are the service points of the smallest area around each grid that has any.
+    """
+
+    at_ms: int
     grids: Mapping[str, GridAnswer]
+    offices: Mapping[str, Sequence[PointRow]]
 
 
-def known_of(db: Connection, asking: Asking, found: Sequence[Found]) -> Known:
-    """Return what the caller may know of all candidates."""
+def known_of(db: Connection, asked: Asked, found: Sequence[Found]) -> Known:
+    """Return what the caller may know of all candidates, as it was at the moment asked for.
+
+    What they may see is decided by their areas of now.
+    """
     named = sorted({each.grid for one in found for each in one.location})
-    scope = scope_of(db, asking.principal, asking.now_ms)
-    rows = grids_named(db, scope, named) if named else {}
+    scope = scope_of(db, asked.principal, asked.now_ms)
+    rows = _grids(db, scope, asked, named) if named else {}
     if not rows:
-        return Known(grids={})
+        return Known(at_ms=asked.at_ms, grids={}, offices={})
     communities = areas_named(db, sorted({row.community_id for row in rows.values()}))
     by_id = {row.id: row for row in communities}
-    workers = _workers(db, scope, asking, rows.values())
+    workers = _workers(db, scope, asked, rows.values())
     return Known(
+        at_ms=asked.at_ms,
+        offices=_offices(db, asked, rows.values()),
         grids={
             grid: GridAnswer(
                 id=grid,
@@ -54,8 +80,27 @@ def known_of(db: Connection, asking: Asking, found: Sequence[Found]) -> Known:
                 workers=workers.get(grid),
             )
             for grid, row in rows.items()
-        }
+        },
     )
+
+
+def _offices(
+    db: Connection, asked: Asked, grids: Iterable[GridRow]
+) -> dict[str, Sequence[PointRow]]:
+    lines = {row.id: line_of(row.area_no) for row in grids}
+    area_nos = sorted({number for line in lines.values() for number in line})
+    found: dict[int, list[PointRow]] = {}
+    for row in points_over(db, area_nos, at_ms=asked.at_ms):
+        found.setdefault(row.area_no, []).append(row)
+    return {grid: _nearest(line, found) for grid, line in lines.items()}
+
+
+def _grids(
+    db: Connection, scope: Scope, asked: Asked, named: Sequence[str]
+) -> dict[str, GridRow]:
+    if asked.as_of_ms is None:
+        return grids_named(db, scope, named)
+    return grids_named_at(db, scope, named, as_of_ms=asked.as_of_ms)
 
 
 def _community(row: AnyRow | None) -> CommunityAnswer | None:
@@ -63,23 +108,23 @@ def _community(row: AnyRow | None) -> CommunityAnswer | None:
 
 
 def _workers(
-    db: Connection, scope: Scope, asking: Asking, grids: Iterable[GridRow]
+    db: Connection, scope: Scope, asked: Asked, grids: Iterable[GridRow]
 ) -> dict[str, list[WorkerAnswer]]:
     """Who answers for each grid, by id; empty for those who may not know."""
-    principal = asking.principal
+    principal = asked.principal
     if principal.role not in {*SUPERVISING, Role.WORKER}:
         return {}
     lines = {row.id: line_of(row.area_no) for row in grids}
     area_nos = sorted({number for line in lines.values() for number in line})
     assigned: dict[int, list[AnyRow]] = {}
-    for row in workers_at(db, scope, area_nos, now_ms=asking.now_ms):
+    for row in workers_at(db, scope, area_nos, now_ms=asked.at_ms):
         assigned.setdefault(row.lo, []).append(row)
     return {grid: _told(principal, _nearest(line, assigned)) for grid, line in lines.items()}
 
 
-def _nearest(line: Iterable[int], assigned: Mapping[int, Sequence[AnyRow]]) -> Sequence[AnyRow]:
-    """Those assigned to the smallest area that has anybody."""
-    return next((assigned[number] for number in line if number in assigned), ())
+def _nearest(line: Iterable[int], known: Mapping[int, Sequence[AnyRow]]) -> Sequence[AnyRow]:
+    """What is known of the smallest area of which anything is."""
+    return next((known[number] for number in line if number in known), ())
 
 
 def _told(principal: Principal, rows: Sequence[AnyRow]) -> list[WorkerAnswer]:
@@ -107,11 +152,43 @@ def place_told(found: Found, known: Known) -> PlaceAnswer:
         for each in found.location
         if each.grid in known.grids
     ]
+    grid = candidates[0].grid if candidates and candidates[0].inside else None
     return PlaceAnswer(
         lon=round(found.disc.lon, _DEGREE_DIGITS),
         lat=round(found.disc.lat, _DEGREE_DIGITS),
-        grid=candidates[0].grid if candidates and candidates[0].inside else None,
+        grid=grid,
         # A candidate you may not see still makes the place uncertain.
         certain=found.location.certain and bool(candidates),
         candidates=candidates,
+        service_point=None if grid is None else _office(found, known.offices[grid]),
+    )
+
+
+def _office(found: Found, offices: Sequence[PointRow]) -> str | None:
+    """The nearest of some service points, of equally near ones the lowest id."""
+    if len(offices) < 2:
+        return offices[0].id if offices else None
+    lon, lat = found.disc.lon, found.disc.lat
+    return str(min(offices, key=lambda row: (distance_m(row, lon, lat), row.id)).id)
+
+
+def offices_told(places: Iterable[PlaceAnswer], known: Known) -> list[OfficeAnswer]:
+    """Every service point that the places name once, by id."""
+    named = {place.service_point for place in places}
+    rows = {row.id: row for each in known.offices.values() for row in each}
+    return [_office_told(rows[id_], known.at_ms) for id_ in sorted(rows) if id_ in named]
+
+
+def _office_told(row: PointRow, at_ms: int) -> OfficeAnswer:
+    return OfficeAnswer(
+        **dict(standing_of(row, at_ms=at_ms)),
+        id=row.id,
+        area=row.area_id,
+        area_code=row.area_code,
+        name=row.name,
+        address=row.address,
+        phone=row.phone,
+        lon=row.lon_e7 / E7,
+        lat=row.lat_e7 / E7,
+        time_zone=row.time_zone,
     )

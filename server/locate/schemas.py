@@ -4,14 +4,22 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from server.fieldrules import Body
 from server.grids.schemas import AccuracyM, DatumName, Latitude, Longitude, Place
+from server.layers.moment import AsOf
+from server.servicepoints.schemas import StandingBody
 
 POINTS_MAX = 10_000
 
 
-class LocateParameters(BaseModel):
-    """One measured position."""
+class MomentParameters(BaseModel):
+    """When positions are looked up."""
 
     model_config = ConfigDict(extra="forbid")
+
+    as_of: AsOf = None
+
+
+class LocateParameters(MomentParameters):
+    """One measured position."""
 
     lon: Longitude
     lat: Latitude
@@ -50,6 +58,10 @@ class PlaceAnswer(BaseModel):
     candidates: list[PlaceCandidate] = Field(
         description="Most likely first: those that hold the position by code, then the nearest."
     )
+    service_point: str | None = Field(
+        description="Id of the office that answers for `grid`: of the smallest area around it "
+        "that has one, the nearest of several. null: none, or in no grid that you may see."
+    )
 
 
 class CommunityAnswer(BaseModel):
@@ -76,10 +88,24 @@ class GridAnswer(BaseModel):
     name: str
     community: CommunityAnswer | None
     workers: list[WorkerAnswer] | None = Field(
-        description="Who answers for it now: those whose assigned area is the smallest, at "
-        "most 8, by login. Dispatchers and administrators are told, a worker "
+        description="Who answers for it at that moment: those whose assigned area is the "
+        "smallest, at most 8, by login. Dispatchers and administrators are told, a worker "
         "only of themselves. null: not for you to know."
     )
+
+
+class OfficeAnswer(StandingBody):
+    """A service point; `GET /v1/service-points/{id}` says all of it."""
+
+    id: str
+    area: str
+    area_code: str
+    name: str
+    address: str
+    phone: str | None
+    lon: float = Field(description="In WGS 84.")
+    lat: float = Field(description="In WGS 84.")
+    time_zone: str
 
 
 class LocateAnswer(PlaceAnswer):
@@ -87,6 +113,7 @@ class LocateAnswer(PlaceAnswer):
 
     version: int = Field(description="Of the boundaries; it grows with every change of them.")
     grids: list[GridAnswer]
+    service_points: list[OfficeAnswer]
 
 
 class LocateBatchAnswer(BaseModel):
@@ -95,3 +122,4 @@ class LocateBatchAnswer(BaseModel):
     version: int = Field(description="Of the boundaries; it grows with every change of them.")
     points: list[PlaceAnswer]
     grids: list[GridAnswer]
+    service_points: list[OfficeAnswer] = Field(description="Each that is named, once, by id.")

@@ -1,6 +1,6 @@
 """Which grid a measured position lies in: one immutable index per published set of boundaries.
 
-The index is shared by the write path and by `grids:locate`, so a report and a lookup of the
+The index is shared by the write path and by `/v1/locate`, so a report and a lookup of the
 same place cannot disagree. It is rebuilt when the counter `grids` moved, which the write path
 does in the transaction that changes a boundary, and swapped as a whole.
 """
@@ -55,7 +55,7 @@ def published(db: Connection) -> Published:
     return known
 
 
-def remembered(db: Connection) -> GridHistory:
+def remembered(db: Connection) -> Remembered:
     """The index of every version of every grid; made when somebody first asks for the past."""
     version = queries.counter_value(db, queries.GRIDS_VERSION)
     known = _remembered.get(db.engine)
@@ -75,7 +75,7 @@ def remembered(db: Connection) -> GridHistory:
         )
         known = Remembered(version=version, history=history)
         _remembered[db.engine] = known
-    return known.history
+    return known
 
 
 def place(index: GridIndex, position: Position) -> Located:

@@ -142,7 +142,7 @@ async def test_a_retired_grid_is_history_and_may_come_back(
     ended = Draft(record=grid, kind="grid", base=1, set={"valid_to_ms": 1_900_000_000_000})
     await store.write(lambda db: done(db, world.importer, [ended]))
     assert set(easts(await desk.get("/v1/grids", "admin"))) == {"G1", "G2", "G3"}
-    assert (await desk.done("/v1/grids:locate", "admin", place))["grid"] is None
+    assert (await desk.get("/v1/locate", "admin", **place)).json()["grid"] is None
     shown = (await desk.get(f"/v1/grids/{grid}", "admin")).json()["properties"]
     assert shown["valid_to"] is not None
     assert "G4" in easts(await desk.get("/v1/grids", "admin", as_of=was["valid_from"]))
@@ -150,24 +150,34 @@ async def test_a_retired_grid_is_history_and_may_come_back(
     assert set(easts(layer)) == {"G1", "G2", "G3"}
     back = Draft(record=grid, kind="grid", base=2, set={"valid_to_ms": None})
     await store.write(lambda db: done(db, world.importer, [back]))
-    assert (await desk.done("/v1/grids:locate", "admin", place))["grid"] == grid
+    assert (await desk.get("/v1/locate", "admin", **place)).json()["grid"] == grid
     newest, oldest = await versions(desk, "G4")
     assert (newest["valid_to"], oldest["valid_to"] is None) == (None, False)
 
 
 async def test_places_are_found_as_they_were(store: Store, desk: Desk, world: World) -> None:
     before, _ = await redraw(store, desk)
-    now = await desk.done("/v1/grids:locate", "admin", MOVED)
+    now = (await desk.get("/v1/locate", "admin", **MOVED)).json()
     assert now["grid"] == world.grids["G2"]
-    then = await desk.done(f"/v1/grids:locate?as_of={before}", "admin", MOVED)
+    then = (await desk.get("/v1/locate", "admin", **MOVED, as_of=before)).json()
     assert then["grid"] == world.grids["G1"]
     assert then["certain"] is True
-    nobody = "/v1/grids:locate?as_of=2020-01-01T00:00:00Z"
+    assert [each["code"] for each in then["grids"]] == ["G1"]
+    assert then["version"] == now["version"]
+    batch = f"/v1/locate?as_of={before}"
+    both = await desk.done(batch, "admin", {"points": [MOVED, MOVED]})
+    assert [each["candidates"] for each in both["points"]] == [then["candidates"]] * 2
+    nobody = "/v1/locate?as_of=2020-01-01T00:00:00Z"
     assert (await desk.done(nobody, "admin", {"points": [MOVED]}))["points"][0]["grid"] is None
 
 
 @pytest.mark.parametrize(
-    "path", ["/v1/grids?as_of=now", "/v1/grids/{grid}?as_of=2026-01-01T00:00:00"]
+    "path",
+    [
+        "/v1/grids?as_of=now",
+        "/v1/grids/{grid}?as_of=2026-01-01T00:00:00",
+        "/v1/locate?lon=0&lat=0&as_of=yesterday",
+    ],
 )
 async def test_a_moment_needs_its_offset(desk: Desk, world: World, path: str) -> None:
     answer = await desk.get(path.format(grid=world.grids["G1"]), "admin")

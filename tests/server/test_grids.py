@@ -7,11 +7,10 @@ import httpx
 import pytest
 import shapely
 
-from geo.datum import from_wgs84
 from geo.geojson import parse_geojson
 from tests.server.desk import Desk, pointers, told
 from tests.server.phones import RawPhone, held
-from tests.world import LAT, LON, STEP, World, centre_e7, square
+from tests.world import LAT, LON, STEP, World, square
 
 pytestmark = [pytest.mark.anyio, pytest.mark.db]
 E7 = 10**7
@@ -98,85 +97,6 @@ async def test_one_grid_is_a_feature_with_an_etag(desk: Desk, world: World) -> N
     assert told(outside) == (404, "not-found")
 
 
-async def test_a_place_well_inside_is_certain(desk: Desk, world: World) -> None:
-    lon_e7, lat_e7 = centre_e7(1)
-    place = {"lon": lon_e7 / E7, "lat": lat_e7 / E7, "accuracy_m": 5}
-    found = await desk.done("/v1/grids:locate", "dispatcher", place)
-    assert found["grid"] == world.grids["G2"]
-    assert found["certain"] is True
-    assert [each["code"] for each in found["candidates"]] == ["G2"]
-    assert 40 < found["distance_to_edge_m"] < 60
-
-
-async def test_an_edge_belongs_to_the_lowest_code_and_is_not_certain(desk: Desk) -> None:
-    place = {"lon": LON + STEP, "lat": LAT + STEP / 2}
-    found = await desk.done("/v1/grids:locate", "dispatcher", place)
-    assert [each["code"] for each in found["candidates"]] == ["G1", "G2"]
-    assert found["certain"] is False
-    assert found["distance_to_edge_m"] == 0
-
-
-async def test_a_neighbour_you_may_not_see_still_makes_a_place_uncertain(desk: Desk) -> None:
-    place = {"lon": LON + 2.05 * STEP, "lat": LAT + STEP / 2, "accuracy_m": 20}
-    found = await desk.done("/v1/grids:locate", "dispatcher-n2", place)
-    assert [each["code"] for each in found["candidates"]] == ["G3"]
-    assert found["certain"] is False
-    elsewhere = {"lon": LON + STEP / 2, "lat": LAT + STEP / 2}
-    nothing = await desk.done("/v1/grids:locate", "dispatcher-n2", elsewhere)
-    assert (nothing["grid"], nothing["candidates"]) == (None, [])
-
-
-@pytest.mark.parametrize("datum", ["wgs84", "cgcs2000", "gcj02", "bd09"])
-async def test_positions_are_converted_from_their_datum(desk: Desk, datum: str) -> None:
-    lon_e7, lat_e7 = centre_e7(2)
-    lon, lat = from_wgs84(lon_e7 / E7, lat_e7 / E7, datum)
-    points = [{"lon": lon, "lat": lat, "datum": datum, "accuracy_m": 3}]
-    found = await desk.done("/v1/grids:locate", "dispatcher", {"points": points})
-    assert [each["candidates"][0]["code"] for each in found["points"]] == ["G3"]
-    assert found["points"][0]["lon"] == pytest.approx(lon_e7 / E7, abs=2e-7)
-
-
-async def test_a_thousand_points_in_one_call_and_no_more(desk: Desk) -> None:
-    point = {"lon": LON + STEP / 2, "lat": LAT + STEP / 2}
-    found = await desk.done("/v1/grids:locate", "dispatcher", {"points": [point] * 1_000})
-    assert len(found["points"]) == 1_000
-    many = await desk.post("/v1/grids:locate", "dispatcher", {"points": [point] * 1_001})
-    assert pointers(many) == ["/points"]
-
-
-@pytest.mark.parametrize(
-    ("body", "pointer"),
-    [
-        ({"lon": 181, "lat": 0}, "/lon"),
-        ({"lon": "1", "lat": 0}, "/lon"),
-        ({"lon": True, "lat": 0}, "/lon"),
-        ({"lon": 1}, ""),
-        ({}, ""),
-        ({"points": []}, "/points"),
-        ({"points": [{"lon": 1, "lat": 91}]}, "/points/0/lat"),
-        ({"points": [{"lon": 1, "lat": 1}], "lon": 1}, ""),
-        ({"lon": 1, "lat": 1, "datum": "nad27"}, "/datum"),
-        ({"lon": 1, "lat": 1, "accuracy_m": -1}, "/accuracy_m"),
-        ({"lon": 1, "lat": 1, "speed": 1}, "/speed"),
-    ],
-)
-async def test_a_bad_place_is_refused_where_it_is_wrong(
-    desk: Desk, body: dict[str, Any], pointer: str
-) -> None:
-    assert pointers(await desk.post("/v1/grids:locate", "ann", body)) == [pointer]
-
-
-async def test_a_place_that_is_no_number_never_gets_in(desk: Desk, world: World) -> None:
-    headers = {
-        "authorization": f"Bearer {world.tokens['ann']}",
-        "content-type": "application/json",
-    }
-    answer = await desk.client.post(
-        "/v1/grids:locate", content=b'{"lon": NaN, "lat": 1e999}', headers=headers
-    )
-    assert told(answer) == (400, "malformed-body")
-
-
 BOW_TIE = [[[0, 0], [1, 1], [1, 0], [0, 1], [0, 0]]]
 
 
@@ -234,13 +154,13 @@ async def test_imported_grids_are_listed_located_and_synced(
     assert (dry["ok"], dry["dry_run"], dry["created"]) == (True, True, 1)
     assert "G5" not in codes(await desk.get("/v1/grids", "admin"))
     place = {"lon": LON + 4.5 * STEP, "lat": LAT + STEP / 2}
-    before = await desk.done("/v1/grids:locate", "admin", place)
-    assert before["grid"] is None
+    before = await desk.get("/v1/locate", "admin", **place)
+    assert before.json()["grid"] is None
     report = await desk.done("/v1/grids:import", "admin", document)
     assert (report["ok"], report["created"]) == (True, 1)
     assert CODE in codes(await desk.get("/v1/grids", "dispatcher-n2"))
-    after = await desk.done("/v1/grids:locate", "admin", place)
-    assert [each["code"] for each in after["candidates"]] == [CODE]
+    after = (await desk.get("/v1/locate", "admin", **place)).json()
+    assert [each["code"] for each in after["grids"]] == [CODE]
     phone = await RawPhone.enrol(client, world.tokens["ann"])
     assert after["grid"] not in held(await phone.sync())
 

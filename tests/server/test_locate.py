@@ -12,6 +12,7 @@ from server.db.store import Store, open_store
 from server.identity.queries import assign
 from server.locate.schemas import POINTS_MAX
 from server.settings import Settings
+from sync.rfc3339 import format_wall
 from tests.server.desk import Desk, pointers, told
 from tests.server.test_grids import CODE, collection, new_grid
 from tests.world import LAT, LON, STEP, World, centre_e7
@@ -107,8 +108,12 @@ async def test_the_worker_of_the_smallest_area_answers(
 
 async def test_an_ended_assignment_answers_no_more(desk: Desk) -> None:
     (made,) = await desk.items("/v1/assignments", "dispatcher", area="G2")
+    before = format_wall(now_ms() - 1)
     await desk.done(f"/v1/assignments/{made['id']}/end", "dispatcher", {})
     assert logins(await located(desk, "dispatcher", **centre(1)), "G2") == []
+    # Who answered there then is told as it was.
+    then = await located(desk, "dispatcher", **centre(1), as_of=before)
+    assert logins(then, "G2") == ["bob"]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Final
 from sqlalchemy import MetaData
 
 from server.db.tables.access import AccessEntry, AccessHead, AccessRecord
-from server.db.tables.boundaries import BoundaryChange, GridLineage, GridVersion
+from server.db.tables.boundaries import BoundaryChange, GridLineage, GridVersion, ServicePoint
 from server.db.tables.casework import Claim, Incident, Note, Report, Task
 from server.db.tables.columns import StoredRow
 from server.db.tables.identity import Account, Area, Assignment, Device, Incarnation, Token
@@ -97,6 +97,7 @@ __all__ = [
     "Report",
     "Resident",
     "ResidentIdentifier",
+    "ServicePoint",
     "Snapshot",
     "StoredRow",
     "Task",

@@ -1,8 +1,9 @@
-"""Boundaries in time, and the changes of them that people draw up and publish."""
+"""Boundaries in time, the changes of them that people publish, and the offices of areas."""
 
 from typing import Any
 
 from sqlalchemy import Index, UniqueConstraint
+from sqlalchemy import text as sql
 
 from server.db.tables.columns import (
     StoredRow,
@@ -18,6 +19,7 @@ from server.db.tables.held import held
 from sync.holding import Purpose, Retention, Source
 
 CHANGE_STATES = ("draft", "published", "discarded")
+_IN_FORCE = sql("valid_to_ms IS NULL")
 
 
 class GridVersion(StoredRow, table=True):
@@ -129,3 +131,46 @@ class GridLineage(StoredRow, table=True):
     parent_ppm: int = big()
     child_ppm: int = big()
     households: int = big()
+
+
+class ServicePoint(StoredRow, table=True):
+    """A version of an office of an area: where it is, and `hours` (JSON) on its wall clock.
+
+    `valid_to_ms` is when it was replaced or retired; NULL: it is in force.
+    """
+
+    __tablename__ = "service_point"
+    __held__ = held(
+        "id rev area_id area_no name address phone lon_e7 lat_e7 time_zone hours valid_from_ms "
+        "valid_to_ms",
+        Purpose.SERVICE,
+        p1="set_by",
+        retention=Retention.STORE,
+        source=Source.OFFICE,
+    )
+    __table_args__ = (
+        Index(None, "area_no"),
+        Index(
+            "uq_service_point_in_force",
+            "id",
+            unique=True,
+            postgresql_where=_IN_FORCE,
+            sqlite_where=_IN_FORCE,
+        ),
+        check("period", "valid_to_ms IS NULL OR valid_to_ms > valid_from_ms"),
+    )
+
+    id: str = ident(key=True)
+    rev: int = big(key=True)
+    area_id: str = ident()
+    area_no: int = big()
+    name: str = string()
+    address: str = string()
+    phone: str | None = string(null=True)
+    lon_e7: int = big()
+    lat_e7: int = big()
+    time_zone: str = string()
+    hours: str = string()
+    valid_from_ms: int = big()
+    valid_to_ms: int | None = big(null=True)
+    set_by: str = ident()
