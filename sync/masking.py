@@ -14,7 +14,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final
 
-from sync.fields import DataClass
+from sync.fields import DataClass, Field
 from sync.kinds import KINDS
 from sync.searching import phone_key
 
@@ -61,9 +61,14 @@ def mask_of(kind: str | None, name: str) -> Mask | None:
     declared = None if kind is None or kind not in KINDS else KINDS[kind].fields.get(name)
     if kind is None or declared is None:
         return _ANYWHERE.get(name)
-    if declared.data_class is DataClass.P2:
+    return declared_mask(kind, declared)
+
+
+def declared_mask(kind: str, field: Field) -> Mask | None:
+    """How a field that a kind declares is masked; None if it is shown."""
+    if field.data_class is DataClass.P2:
         return Mask.WHOLE
-    return MASKS.get(kind, {}).get(name)
+    return MASKS.get(kind, {}).get(field.name)
 
 
 def masked(mask: Mask, value: str) -> str:
