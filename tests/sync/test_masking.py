@@ -142,11 +142,11 @@ def test_the_table_names_texts_of_class_p1_and_misses_none_that_reaches_a_person
         field = KINDS[kind].fields[name]
         assert field.data_class is DataClass.P1
         assert isinstance(field.type, Text)
-    for kind in KINDS.values():
-        for name, field in kind.fields.items():
+    for each in KINDS.values():
+        for name, field in each.fields.items():
             reaches = "phone" in name or name == "name"
             if field.data_class is DataClass.P1 and reaches:
-                assert mask_of(kind.name, name) is not None, f"{kind.name}.{name}"
+                assert mask_of(each.name, name) is not None, f"{each.name}.{name}"
 
 
 def test_a_sensitive_field_is_hidden_wholly():
