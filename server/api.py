@@ -35,6 +35,7 @@ from server.merging.endpoints import router as merging
 from server.reference import router as reference
 from server.replication.endpoints import router as replication
 from server.replication.snapshot_endpoints import router as snapshots
+from server.revealing.endpoints import router as revealing
 from server.servicepoints.endpoints import router as service_points
 from server.web.endpoints import router as web
 
@@ -64,6 +65,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     casework,
     casework_steps,
     conflicts,
+    revealing,
     history,
     inbox,
     actors,

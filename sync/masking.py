@@ -9,7 +9,7 @@ Phones hold their grids unmasked: a worker at the door needs the name, and the n
 """
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final
@@ -104,6 +104,27 @@ def shown_within(kind: str | None, said: Any) -> Any:
     spoken_of = said.get("field")
     about = mask_of(kind, spoken_of) if isinstance(spoken_of, str) else None
     return {name: _member(kind, name, each, about) for name, each in said.items()}
+
+
+def masked_within(kind: str | None, said: Any) -> tuple[str, ...]:
+    """Return the names of the fields that `shown_within` masks, each once, sorted."""
+    return tuple(sorted(set(_names(kind, said))))
+
+
+def _names(kind: str | None, said: Any) -> Iterator[str]:
+    if isinstance(said, list | tuple):
+        for each in said:
+            yield from _names(kind, each)
+    if not isinstance(said, Mapping):
+        return
+    spoken_of = said.get("field")
+    if isinstance(spoken_of, str) and mask_of(kind, spoken_of) is not None:
+        yield spoken_of
+    for name, value in said.items():
+        if mask_of(kind, name) is None:
+            yield from _names(kind, value)
+        elif value is not None:
+            yield name
 
 
 def _member(kind: str | None, name: str, value: Any, about: Mask | None) -> Any:

@@ -9,7 +9,10 @@ from sync.canonical import canonical
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Noted:
-    """An entry as it was noted. `records` are ids in the order in which they were given."""
+    """An entry as it was noted. `records` are ids in the order in which they were given.
+
+    `fields` and `reason` are said of looks at what is masked or sealed, and of nothing else.
+    """
 
     id: str
     at_ms: int
@@ -18,6 +21,8 @@ class Noted:
     kind: str
     records: tuple[str, ...]
     purpose: str | None
+    fields: tuple[str, ...] = ()
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +43,12 @@ class Mark:
 
 
 def link(previous: str, seq: int, noted: Noted) -> str:
-    """Return the hash of an entry: SHA-256 over its canonical bytes and the previous hash."""
-    said = {
+    """Return the hash of an entry: SHA-256 over its canonical bytes and the previous hash.
+
+    Members that came later stand in it only if they say something: older hashes stay true.
+    """
+    later = {"fields": list(noted.fields), "reason": noted.reason}
+    said = {name: each for name, each in later.items() if each} | {
         "previous": previous,
         "seq": seq,
         "id": noted.id,

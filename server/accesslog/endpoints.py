@@ -28,6 +28,8 @@ def _body(row: queries.EntryRow) -> AccessEntryBody:
         kind=row.kind,
         records=json.loads(row.records),
         purpose=row.purpose,
+        fields=json.loads(row.fields or "[]"),
+        reason=row.reason,
         seq=row.seq,
     )
 

@@ -12,6 +12,9 @@ from server.db.tables import AccessEntry, AccessHead, AccessRecord, Account, Are
 from server.identity.principal import EVERYWHERE, AreaSpan
 
 CHUNK: Final = 1_000
+LOOKS: Final = ("reveal", "search")
+NUMBER: Final = "identifier"
+"""The kind of an entry about identity numbers."""
 _HEAD: Final = "reads"
 _entry = AccessEntry.__table__.c
 _head = AccessHead.__table__.c
@@ -32,6 +35,8 @@ def note(db: Connection, entries: Sequence[Noted]) -> None:
                 "kind": each.kind,
                 "records": json.dumps(each.records),
                 "purpose": each.purpose,
+                "fields": json.dumps(each.fields) if each.fields else None,
+                "reason": each.reason,
             }
             for each in entries
         ],
@@ -54,7 +59,18 @@ def _noted(row: EntryRow) -> Noted:
         kind=row.kind,
         records=tuple(json.loads(row.records)),
         purpose=row.purpose,
+        fields=tuple(json.loads(row.fields)) if row.fields else (),
+        reason=row.reason,
     )
+
+
+def looks_since(db: Connection, account: str, since_ms: int, *, at_numbers: bool) -> int:
+    """How often an account looked, since an instant: at identity numbers, or at the rest."""
+    of_kind = _entry.kind == NUMBER if at_numbers else _entry.kind != NUMBER
+    statement = select(func.count()).where(
+        _entry.account_id == account, _entry.at_ms > since_ms, _entry.act.in_(LOOKS), of_kind
+    )
+    return int(db.execute(statement).scalar_one())
 
 
 def locked_head(db: Connection) -> Mark:

@@ -24,4 +24,6 @@ class AccessEntryBody(BaseModel):
     kind: str
     records: list[str]
     purpose: str | None = Field(description="What the reader stated.")
+    fields: list[str] = Field(description="What was looked at, where it is masked or sealed.")
+    reason: str | None = Field(description="Why, in the words of the reader.")
     seq: int | None = Field(description="Its place in the chain; null until it is sealed.")

@@ -6,14 +6,13 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, delete, exists, func, insert, select, update
 
 from server.areas.scope import Scope, within
-from server.db.bulk import among, insert_new, upsert
-from server.db.tables import DataKeyRow, IdentifierAccess, Resident, ResidentIdentifier
+from server.db.bulk import among, upsert
+from server.db.tables import DataKeyRow, Resident, ResidentIdentifier
 
 DbRow = Row[*tuple[Any, ...]]
 _kept = ResidentIdentifier.__table__.c
 _data_key = DataKeyRow.__table__.c
 _resident = Resident.__table__.c
-_access = IdentifierAccess.__table__.c
 _OF = _kept.resident_id == _resident.id
 _JOINED = ResidentIdentifier.__table__.join(Resident.__table__, _OF)
 
@@ -208,18 +207,3 @@ def reindex(db: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Replace blind indexes of values that are as they were read."""
     if rows:
         db.execute(_REINDEX, list(rows))
-
-
-def note_access(db: Connection, row: Mapping[str, Any]) -> None:
-    """Write down who did what, before it is done."""
-    insert_new(db, IdentifierAccess.__table__, [row], ("id",))
-
-
-def looked_since(db: Connection, account_id: str, since_ms: int) -> int:
-    """How often an account saw or looked for a number since an instant."""
-    statement = select(func.count()).where(
-        _access.account_id == account_id,
-        _access.at_ms > since_ms,
-        _access.act.in_(("reveal", "search")),
-    )
-    return int(db.execute(statement).scalar_one())

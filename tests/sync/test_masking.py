@@ -17,6 +17,7 @@ from sync.masking import (
     fault_of,
     mask_of,
     masked,
+    masked_within,
     shown,
     shown_within,
 )
@@ -129,6 +130,8 @@ def test_what_a_mutation_says_is_masked_wherever_it_says_it():
         "phone": "****",
         "clears": {"phone": None},
     }
+    assert masked_within("resident", said) == ("contact_phone", "name", "phone")
+    assert masked_within("grid", said["set"]) == ("phone",)
     assert shown_within("grid", {"set": {"name": "North"}}) == {"set": {"name": "North"}}
     assert shown_within("rezident", {"set": {"name": "王小明"}}) == {"set": {"name": "王*明"}}
     assert shown_within(None, {"field": "name", "value": "王小明"}) == {

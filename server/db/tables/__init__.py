@@ -37,7 +37,6 @@ from server.db.tables.replication import (
 from server.db.tables.sealed import (
     DataKeyRow,
     DistrictKeyRow,
-    IdentifierAccess,
     ResidentIdentifier,
 )
 from server.db.tables.waiting import DeviceActor, HeldRow
@@ -84,7 +83,6 @@ __all__ = [
     "GridVersion",
     "HeldRow",
     "Household",
-    "IdentifierAccess",
     "Incarnation",
     "Incident",
     "MediaBlob",
