@@ -50,6 +50,7 @@ ROOMS = {
         "media",
         "merging",
         "privacy",
+        "revealing",
         "servicepoints",
         "web",
     ),
