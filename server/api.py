@@ -13,6 +13,7 @@ from server.archive.endpoints import router as archive
 from server.areas.endpoints import router as areas
 from server.assignments.endpoints import router as assignments
 from server.boundaries.endpoints import router as boundaries
+from server.breakglass.endpoints import router as breakglass
 from server.casework.endpoints import router as casework
 from server.casework.step_endpoints import router as casework_steps
 from server.conflicts.endpoints import router as conflicts
@@ -46,6 +47,7 @@ OPEN: tuple[APIRouter, ...] = (
 )
 ROUTERS: tuple[APIRouter, ...] = (
     accesses,
+    breakglass,
     identity,
     devices,
     assignments,

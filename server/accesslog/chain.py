@@ -11,7 +11,8 @@ from sync.canonical import canonical
 class Noted:
     """An entry as it was noted. `records` are ids in the order in which they were given.
 
-    `fields` and `reason` are said of looks at what is masked or sealed, and of nothing else.
+    `fields` are said of looks at what is masked or sealed, `reason` of these and of what was
+    read outside the reader's own area by breaking the glass; `grant` is the id of that.
     """
 
     id: str
@@ -23,6 +24,7 @@ class Noted:
     purpose: str | None
     fields: tuple[str, ...] = ()
     reason: str | None = None
+    grant: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +49,7 @@ def link(previous: str, seq: int, noted: Noted) -> str:
 
     Members that came later stand in it only if they say something: older hashes stay true.
     """
-    later = {"fields": list(noted.fields), "reason": noted.reason}
+    later = {"fields": list(noted.fields), "reason": noted.reason, "grant": noted.grant}
     said = {name: each for name, each in later.items() if each} | {
         "previous": previous,
         "seq": seq,

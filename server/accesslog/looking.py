@@ -31,6 +31,7 @@ class Look:
     fields: tuple[str, ...]
     purpose: str | None
     reason: str | None = None
+    grant: str | None = None
 
 
 def write_look(db: Connection, look: Look, *, a_day: int) -> None:
@@ -54,5 +55,6 @@ def write_look(db: Connection, look: Look, *, a_day: int) -> None:
         purpose=look.purpose,
         fields=look.fields,
         reason=look.reason,
+        grant=look.grant,
     )
     queries.note(db, [noted])

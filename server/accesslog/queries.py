@@ -1,7 +1,7 @@
 """All SQL of the access log."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
@@ -37,6 +37,7 @@ def note(db: Connection, entries: Sequence[Noted]) -> None:
                 "purpose": each.purpose,
                 "fields": json.dumps(each.fields) if each.fields else None,
                 "reason": each.reason,
+                "grant_id": each.grant,
             }
             for each in entries
         ],
@@ -61,6 +62,7 @@ def _noted(row: EntryRow) -> Noted:
         purpose=row.purpose,
         fields=tuple(json.loads(row.fields)) if row.fields else (),
         reason=row.reason,
+        grant=row.grant_id,
     )
 
 
@@ -141,13 +143,13 @@ def entries_about(
     readers: AreaSpan,
     *,
     record: str | None,
-    account: str | None,
+    equal: Mapping[str, str],
     before_id: str | None,
     limit: int,
 ) -> Sequence[EntryRow]:
     """Return entries with the login of their reader, the newest first, at most `limit`.
 
-    Only of readers whose account belongs to the area `readers`.
+    Only of readers whose account belongs to the area `readers`. `equal` are values of columns.
     """
     account_table = Account.__table__.c
     statement = select(AccessEntry.__table__, account_table.login).join(
@@ -161,8 +163,8 @@ def entries_about(
         statement = statement.join(AccessRecord.__table__, _record.entry_id == _entry.id).where(
             _record.record_id == record
         )
-    if account is not None:
-        statement = statement.where(_entry.account_id == account)
+    for name, value in equal.items():
+        statement = statement.where(_entry[name] == value)
     if before_id is not None:
         statement = statement.where(_entry.id < before_id)
     return db.execute(statement.order_by(_entry.id.desc()).limit(limit)).all()

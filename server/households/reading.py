@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from server.areas.scope import Scope
+from server.breakglass.sight import Broken, Sight
 from server.households import queries
 from server.households.queries import RegistryRow
 from server.households.schemas import (
@@ -139,6 +140,21 @@ def whole_household(db: Connection, scope: Scope, household_id: str) -> Househol
         residents=[resident_body(each) for each in residents],
         open_conflicts=queries.contested_fields(db, scope, household_id),
     )
+
+
+def household_seen(
+    db: Connection, sight: Sight, household_id: str
+) -> tuple[HouseholdWithResidents, Broken | None]:
+    """One household with its residents, and the glass that had to be broken to see it.
+
+    Raises:
+        NotFound: if there is none in sight.
+    """
+    found = whole_household(db, sight.scope, household_id)
+    if not sight.broken:
+        return found, None
+    row = the_household(db, sight.scope, household_id)
+    return found, sight.glass((row.area_no,))
 
 
 def visits_to(

@@ -25,11 +25,15 @@ class Desk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """What is looked at: fields of a record, or of what was said about it."""
+    """What is looked at: fields of a record, or of what was said about it.
+
+    `grant` is the broken glass without which it could not be.
+    """
 
     kind: str
     record: str | None
     fields: tuple[str, ...]
+    grant: str | None = None
 
 
 async def the_desk(request: Request, principal: RegistryPrincipal, now: Now) -> Desk:
@@ -62,5 +66,6 @@ def note_seen(db: Connection, desk: Desk, seen: Seen, why: Why) -> None:
         fields=seen.fields,
         purpose=why.purpose.value,
         reason=why.reason,
+        grant=seen.grant,
     )
     write_look(db, look, a_day=desk.a_day)

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 from server.archive.queries import record_in
 from server.areas.queries import scope_of
 from server.areas.scope import Scope
+from server.breakglass.sight import sight_of
 from server.conflicts.queries import conflicts_in
 from server.households.reading import (
     household_fields,
@@ -38,20 +39,23 @@ def revealed_fields(
         InvalidBody: if a field is not masked, or not held for the purpose.
         TooManyRequests: if the account looked too often in a day.
     """
-    scope = scope_of(db, desk.asking.principal, desk.asking.now_ms)
-    row = record_in(db, scope, record_id)
+    asking = desk.asking
+    sight = sight_of(db, asking.principal, asking.now_ms, about=(record_id,))
+    row = record_in(db, sight.scope, record_id)
     if row is None:
         raise NotFound
     names = tuple(dict.fromkeys(asked.fields))
     _check(row.kind, names, asked)
-    whole = _whole(db, scope, row.kind, record_id)
-    note_seen(db, desk, Seen(kind=row.kind, record=record_id, fields=names), asked)
+    whole = _whole(db, sight.scope, row.kind, record_id)
+    glass = sight.glass((row.area_no,))
+    grant = None if glass is None else glass.id
+    note_seen(db, desk, Seen(kind=row.kind, record=record_id, fields=names, grant=grant), asked)
     return RevealedFields(
         record=record_id,
         kind=row.kind,
         rev=row.rev,
         values={name: whole[name] for name in names},
-        contested=_contested(db, scope, record_id, names),
+        contested=_contested(db, sight.scope, record_id, names),
     )
 
 

@@ -35,6 +35,7 @@ ROOMS = {
         "areas",
         "assignments",
         "boundaries",
+        "breakglass",
         "casework",
         "conflicts",
         "consolewrites",

@@ -21,6 +21,7 @@ NOTED = st.builds(
     purpose=st.sampled_from([None, "visits"]),
     fields=st.sampled_from([(), ("name",), ("name", "phone")]),
     reason=st.sampled_from([None, "They asked to be called."]),
+    grant=st.one_of(st.none(), IDS),
 )
 CHAINS = st.lists(NOTED, min_size=1, max_size=8, unique_by=lambda each: each.id)
 

@@ -9,6 +9,7 @@ from sqlalchemy import MetaData
 
 from server.db.tables.access import AccessEntry, AccessHead, AccessRecord
 from server.db.tables.boundaries import BoundaryChange, GridLineage, GridVersion, ServicePoint
+from server.db.tables.breakglass import BreakGlass
 from server.db.tables.casework import Claim, Incident, Note, Report, Task
 from server.db.tables.columns import StoredRow
 from server.db.tables.identity import Account, Area, Assignment, Device, Incarnation, Token
@@ -66,6 +67,7 @@ __all__ = [
     "Area",
     "Assignment",
     "BoundaryChange",
+    "BreakGlass",
     "Bucket",
     "BucketExit",
     "Claim",

@@ -9,6 +9,7 @@ from sync.holding import Purpose, Retention
 
 ACTS = ("list", "read", "history", "reveal", "search", "set", "remove")
 _UNSEALED = sql("seq IS NULL")
+_GRANTED = sql("grant_id IS NOT NULL")
 _LOOKS = sql("act IN ('reveal', 'search')")
 
 
@@ -17,13 +18,14 @@ class AccessEntry(StoredRow, table=True):
 
     `purpose` is what the reader stated. `fields` (a JSON list of names) and `reason` are said
     of looks at what is masked or sealed; what is done with identity numbers has the kind
-    `identifier`. `seq` and `hash` are given by the sealer, see
+    `identifier`. `grant_id` is the `BreakGlass` without which it would not have been given.
+    `seq` and `hash` are given by the sealer, see
     docs/decisions/0060-one-sealer-and-an-anchor-outside.md.
     """
 
     __tablename__ = "access_entry"
     __held__ = held(
-        "id at_ms act kind records purpose fields seq hash",
+        "id at_ms act kind records purpose fields grant_id seq hash",
         Purpose.ACCOUNTABILITY,
         p1="account_id reason",
         retention=Retention.MAINTAINED,
@@ -44,6 +46,13 @@ class AccessEntry(StoredRow, table=True):
             postgresql_where=_LOOKS,
             sqlite_where=_LOOKS,
         ),
+        Index(
+            "ix_access_entry_granted",
+            "grant_id",
+            "id",
+            postgresql_where=_GRANTED,
+            sqlite_where=_GRANTED,
+        ),
         one_of("act", *ACTS),
         check("sealed", "(seq IS NULL) = (hash IS NULL)"),
     )
@@ -57,6 +66,7 @@ class AccessEntry(StoredRow, table=True):
     purpose: str | None = string(null=True)
     fields: str | None = string(null=True)
     reason: str | None = string(null=True)
+    grant_id: str | None = ident(null=True)
     seq: int | None = big(null=True)
     hash: str | None = string(null=True)
 
