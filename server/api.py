@@ -38,6 +38,7 @@ from server.replication.endpoints import router as replication
 from server.replication.snapshot_endpoints import router as snapshots
 from server.revealing.endpoints import router as revealing
 from server.servicepoints.endpoints import router as service_points
+from server.subjects.endpoints import router as subjects
 from server.web.endpoints import router as web
 
 OPEN: tuple[APIRouter, ...] = (
@@ -59,6 +60,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     archive,
     merging,
     erasure,
+    subjects,
     grids,
     boundaries,
     households,

@@ -52,5 +52,6 @@ async def the_load(request: Request) -> float:
 StoreDep = Annotated[Store, Depends(the_store)]
 WakeupsDep = Annotated[Wakeups, Depends(the_wakeups)]
 Now = Annotated[int, Depends(the_time)]
+SettingsDep = Annotated[Settings, Depends(settings_of)]
 JsonBody = Annotated[Any, Depends(the_json)]
 Load = Annotated[float, Depends(the_load)]

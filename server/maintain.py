@@ -13,6 +13,7 @@ from server.replication.readable import release_readable
 from server.replication.upkeep import forget_exits, release_left_behind
 from server.sealed.sealing import open_sealing, vault_of
 from server.settings import Settings
+from server.subjects.queries import drop_expired_copies, forget_closed
 
 DAY_MS = 86_400_000
 
@@ -56,6 +57,14 @@ async def maintain(url: str, settings: Settings, wanted: Wanted) -> list[str]:
                 db, before_ms=now - wanted.access_days * DAY_MS, dry_run=wanted.dry_run
             )
         )
+        copies = await store.write(
+            lambda db: drop_expired_copies(db, now_ms=now, dry_run=wanted.dry_run)
+        )
+        closed = await store.write(
+            lambda db: forget_closed(
+                db, before_ms=now - settings.proof_days * DAY_MS, dry_run=wanted.dry_run
+            )
+        )
         if not wanted.dry_run:
             await store.scrub(whole=wanted.rewrite)
     finally:
@@ -66,6 +75,8 @@ async def maintain(url: str, settings: Settings, wanted: Wanted) -> list[str]:
         f"snapshots made long ago: {old} dropped",
         f"reads of personal data long ago: {unknown} forgotten",
         f"broken glass reviewed long ago: {broken} forgotten",
+        f"copies for people that expired: {copies} destroyed",
+        f"requests of people closed long ago: {closed} forgotten",
         f"work of newer apps that can be read now: {readable} released",
         f"identity numbers that expired: {numbers} destroyed",
         f"data keys: {keys.keys} destroyed, {keys.left} left",

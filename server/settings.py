@@ -118,6 +118,24 @@ class Settings(BaseSettings):
         le=36_500,
         description="days for which it is known who read what",
     )
+    request_days: int = Field(
+        default=15,
+        ge=1,
+        le=365,
+        description="days of the calendar until people must be answered about their data",
+    )
+    copy_days: int = Field(
+        default=7,
+        ge=1,
+        le=90,
+        description="days for which a copy of somebody's data can be fetched",
+    )
+    proof_days: int = Field(
+        default=1_095,
+        ge=30,
+        le=36_500,
+        description="days for which it is known how a request about one's own data ended",
+    )
     hsts: bool = Field(default=False, description="behind TLS: tell browsers to insist on it")
     media_url: str = Field(
         default="./var/media",

@@ -25,6 +25,7 @@ class Purpose(StrEnum):
     ERASURE = "erasure"
     NOTICE = "notice"
     REGISTRY = "registry"
+    RIGHTS = "rights"
     SERVICE = "service"
     SYNC = "sync"
     VISITS = "visits"
@@ -39,6 +40,7 @@ PURPOSES: Final[Mapping[Purpose, str]] = MappingProxyType(
         Purpose.ERASURE: "keep what was erased gone, also after a restore",
         Purpose.NOTICE: "tell everybody in an area something",
         Purpose.REGISTRY: "know who lives where, so that services reach them",
+        Purpose.RIGHTS: "answer what people ask about their own data",
         Purpose.SERVICE: "plan how much of a service a place needs",
         Purpose.SYNC: "let phones work for days without the server",
         Purpose.VISITS: "visit a household, or call before, in the way it prefers",
@@ -50,8 +52,10 @@ class Retention(StrEnum):
     """For how long something is held."""
 
     ACCOUNT = "account"
+    EXPIRY = "expiry"
     LOG = "log"
     MAINTAINED = "maintained"
+    PROOF = "proof"
     RECORD = "record"
     REPLACED = "replaced"
     SETTLED = "settled"
@@ -63,8 +67,10 @@ class Retention(StrEnum):
 RETENTIONS: Final[Mapping[Retention, str]] = MappingProxyType(
     {
         Retention.ACCOUNT: "as long as the account, and as its deeds are attributed to it",
+        Retention.EXPIRY: "until the time it was given; `jingwei maintain` destroys it",
         Retention.LOG: "as long as the log; content goes when the record is erased",
         Retention.MAINTAINED: "dropped by `jingwei maintain` after days, at once by an erasure",
+        Retention.PROOF: "for days after it was settled; `jingwei maintain` drops it then",
         Retention.RECORD: "as long as the record; content goes when it is erased",
         Retention.REPLACED: "until the next value replaces it",
         Retention.SETTLED: "kept after it is settled; content goes when the record is erased",

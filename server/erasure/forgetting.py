@@ -1,8 +1,8 @@
 """Take the content of erased records out of everything but the records themselves.
 
 The write path makes the records tombstones, drops their typed rows and tells the feeds. This
-does the rest in the same transaction: the log, the queue, conflicts, packed files, photos and
-identity numbers. What unlocks those is destroyed after it.
+does the rest in the same transaction: the log, the queue, conflicts, packed files, photos,
+copies made for requests and identity numbers. What unlocks those is destroyed after it.
 """
 
 from collections.abc import Sequence
@@ -52,6 +52,7 @@ def forget(db: Connection, ids: frozenset[str], *, reason: str, now_ms: int) -> 
     conflicts = queries.conflicts_of(db, listed)
     queries.forget_choices(db, listed)
     forget_identifiers(db, listed, now_ms=now_ms)
+    queries.drop_copies(db, listed)
     photos = erase_media(db, listed, now_ms)
     standing = queries.records_among(db, listed)
     drop_snapshots(db, sorted({row.bucket for row in standing}))

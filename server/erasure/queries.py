@@ -3,11 +3,20 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from server.areas.scope import Scope, within
 from server.db.bulk import among, insert_new
-from server.db.tables import Account, Conflict, Erasure, HeldRow, MutationRow, RecordRow
+from server.db.tables import (
+    Account,
+    Conflict,
+    Erasure,
+    HeldRow,
+    MutationRow,
+    RecordRow,
+    SubjectCopy,
+    SubjectRequest,
+)
 
 WITHOUT_EFFECT = ("held", "quarantined", "invalid")
 CHUNK_ROWS = 1_000
@@ -17,6 +26,8 @@ _mutation = MutationRow.__table__.c
 _conflict = Conflict.__table__.c
 _account = Account.__table__.c
 _held = HeldRow.__table__.c
+_request = SubjectRequest.__table__.c
+_copy = SubjectCopy.__table__.c
 _erasure = Erasure.__table__.c
 _STANDING = (_record.id, _record.kind, _record.bucket, _record.rev)
 
@@ -102,6 +113,12 @@ def forget_choices(db: Connection, record_ids: Sequence[str]) -> None:
     named = among(db, _conflict.record_id, list(record_ids))
     changed = update(Conflict.__table__).where(named)
     db.execute(changed.values(choices="[]", live="null", chosen=None, note=None))
+
+
+def drop_copies(db: Connection, record_ids: Sequence[str]) -> None:
+    """Destroy the copies made for people to have that say something of some records."""
+    about = select(_request.id).where(among(db, _request.record_id, list(record_ids)))
+    db.execute(delete(SubjectCopy.__table__).where(_copy.request_id.in_(about)))
 
 
 def note_erased(db: Connection, rows: Sequence[Mapping[str, Any]]) -> None:

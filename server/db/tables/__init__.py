@@ -40,6 +40,7 @@ from server.db.tables.sealed import (
     DistrictKeyRow,
     ResidentIdentifier,
 )
+from server.db.tables.subjects import SubjectCopy, SubjectRequest, SubjectStep
 from server.db.tables.waiting import DeviceActor, HeldRow
 
 METADATA: Final[MetaData] = StoredRow.metadata
@@ -100,6 +101,9 @@ __all__ = [
     "ServicePoint",
     "Snapshot",
     "StoredRow",
+    "SubjectCopy",
+    "SubjectRequest",
+    "SubjectStep",
     "Task",
     "Token",
     "Visit",

@@ -9,7 +9,7 @@ from typing import Final
 from alembic import op
 
 revision = "0036"
-down_revision = "0030"
+down_revision = "0040"
 branch_labels = None
 depends_on = None
 
