@@ -190,7 +190,11 @@ async def change_household(
     return tagged(changed, changed.rev)
 
 
-@router.get("/households/{household_id}/residents", responses=problems(Forbidden, NotFound))
+@router.get(
+    "/households/{household_id}/residents",
+    response_model=Page[ResidentBody],
+    responses={**problems(Forbidden, NotFound), **MOVED},
+)
 async def list_residents(
     *,
     household_id: PathId,
@@ -198,13 +202,16 @@ async def list_residents(
     store: StoreDep,
     now: Now,
     reading: ReadingDep,
-) -> Page[ResidentBody]:
+) -> Page[ResidentBody] | Response:
     """List the residents of a household, at most 500, in one page."""
-    found, glass = await store.read(
-        lambda db: household_seen(
-            db, sight_of(db, principal, now, about=(household_id,)), household_id
+    try:
+        found, glass = await store.read(
+            lambda db: household_seen(
+                db, sight_of(db, principal, now, about=(household_id,)), household_id
+            )
         )
-    )
+    except RecordMerged as merged:
+        return moved_to(f"/v1/households/{merged.into}/residents")
     await reading.note("list", "resident", (each.id for each in found.residents), glass=glass)
     return Page(items=found.residents, next=None)
 
@@ -277,7 +284,9 @@ async def change_resident(
 
 
 @router.get(
-    "/households/{household_id}/visits", responses=problems(InvalidParameter, Forbidden)
+    "/households/{household_id}/visits",
+    response_model=Page[VisitBody],
+    responses={**problems(InvalidParameter, Forbidden), **MOVED},
 )
 async def list_visits(
     *,
@@ -287,7 +296,7 @@ async def list_visits(
     store: StoreDep,
     now: Now,
     reading: ReadingDep,
-) -> Page[VisitBody]:
+) -> Page[VisitBody] | Response:
     """List the visits paid to a household, the newest arrival first."""
     key = decode_cursor(parameters.cursor, int, str)
 
@@ -297,7 +306,10 @@ async def list_visits(
             db, sight.scope, household_id, after=key, limit=parameters.limit + 1
         )
 
-    sight, rows = await store.read(read)
+    try:
+        sight, rows = await store.read(read)
+    except RecordMerged as merged:
+        return moved_to(f"/v1/households/{merged.into}/visits", parameters)
     page, following = paged(rows, parameters.limit, lambda row: (row.created_ms, row.id))
     ids = (household_id, *(row.id for row in page)) if page else ()
     glass = sight.glass(row.area_no for row in page)
