@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
 
+from server.accesslog.access import ReadingDep
 from server.areas.queries import narrowed, scope_of
 from server.conflicts import commands
 from server.conflicts.commands import Choice, Take
@@ -63,6 +64,7 @@ async def list_conflicts(
     principal: Dispatcher,
     store: StoreDep,
     now: Now,
+    reading: ReadingDep,
 ) -> Page[ConflictBody]:
     """List the conflicts of your area, the newest first, with all values and their authors."""
     key = decode_cursor(parameters.cursor, int, str)
@@ -82,6 +84,7 @@ async def list_conflicts(
         )
     )
     page, following = paged(found, parameters.limit, lambda each: (each.opened_ms, each.id))
+    await reading.note("list", "conflict", (each.record for each in page))
     return Page(items=[as_shown(each) for each in page], next=following)
 
 
@@ -89,12 +92,18 @@ async def list_conflicts(
     "/{conflict_id}", response_model=ConflictBody, responses=problems(Forbidden, NotFound)
 )
 async def read_conflict(
-    *, conflict_id: PathId, principal: Dispatcher, store: StoreDep, now: Now
+    *,
+    conflict_id: PathId,
+    principal: Dispatcher,
+    store: StoreDep,
+    now: Now,
+    reading: ReadingDep,
 ) -> Response:
     """Return one conflict; the `ETag` is that of the record."""
     found = await store.read(
         lambda db: the_conflict(db, scope_of(db, principal, now), conflict_id)
     )
+    await reading.note("read", "conflict", (found.record,))
     return tagged(as_shown(found), found.rev)
 
 

@@ -7,8 +7,10 @@ import httpx
 import pytest
 
 from server.clock import new_id
+from server.db.store import Store
 from tests.server.desk import Desk, pointers
 from tests.server.phones import RawPhone, held, outcomes
+from tests.server.test_access_log import entries
 from tests.world import World
 
 pytestmark = [pytest.mark.anyio, pytest.mark.db]
@@ -86,6 +88,33 @@ async def test_no_answer_tells_a_name_or_a_number_and_the_phone_has_both(
         NAME,
         PHONE,
     )
+
+
+async def test_conflicts_waiting_work_and_single_reads_of_casework_are_noted(
+    desk: Desk, world: World, store: Store
+) -> None:
+    home = world.households["G1"]
+    resident, ann, _ = await filled(desk, world)
+    report = new_id()
+    said = {"class": "0102", "text": "Beside the door of the Wus", "grid": world.grids["G1"]}
+    made = await desk.done("/v1/reports", "dispatcher", {**said, "id": report})
+    (conflict,) = await desk.items("/v1/conflicts", "dispatcher")
+    for path in (
+        f"/v1/conflicts/{conflict['id']}",
+        f"/v1/held/{ann.id}/3",
+        f"/v1/reports/{report}",
+        f"/v1/incidents/{made['incident']}",
+    ):
+        assert (await desk.get(path, "dispatcher")).status_code == 200
+    assert (await desk.get(f"/v1/held/{ann.id}/3", "admin")).json()["body"] is None
+    found = [(each.act, each.kind, json.loads(each.records)) for each in await entries(store)]
+    assert found == [
+        ("list", "conflict", [home]),
+        ("read", "conflict", [home]),
+        ("read", "held", [resident]),
+        ("read", "report", [report]),
+        ("read", "incident", [made["incident"], report]),
+    ]
 
 
 async def test_a_masked_value_never_takes_the_place_of_the_real_one(
