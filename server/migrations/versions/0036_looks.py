@@ -9,7 +9,7 @@ from typing import Final
 from alembic import op
 
 revision = "0036"
-down_revision = "0028"
+down_revision = "0038"
 branch_labels = None
 depends_on = None
 
