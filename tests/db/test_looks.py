@@ -44,7 +44,7 @@ FROM access_entry ORDER BY at_ms"""
 
 
 def test_what_was_done_with_numbers_moves_into_the_access_log(database_url: str) -> None:
-    rewind(database_url, revision="0038")
+    rewind(database_url, revision="0031")
     at(database_url, plant, write=True)
     migrate(database_url)
     one = f'["{ident(5)}"]'
@@ -55,6 +55,6 @@ def test_what_was_done_with_numbers_moves_into_the_access_log(database_url: str)
         )
     ]
     assert at(database_url, moved) == expected
-    rewind(database_url, revision="0038")
+    rewind(database_url, revision="0031")
     migrate(database_url)
     assert at(database_url, moved) == expected

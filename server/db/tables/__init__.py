@@ -8,7 +8,13 @@ from typing import Final
 from sqlalchemy import MetaData
 
 from server.db.tables.access import AccessEntry, AccessHead, AccessRecord
-from server.db.tables.boundaries import BoundaryChange, GridLineage, GridVersion, ServicePoint
+from server.db.tables.boundaries import (
+    AreaCode,
+    BoundaryChange,
+    GridLineage,
+    GridVersion,
+    ServicePoint,
+)
 from server.db.tables.breakglass import BreakGlass
 from server.db.tables.casework import Claim, Incident, Note, Report, Task
 from server.db.tables.columns import StoredRow
@@ -66,6 +72,7 @@ __all__ = [
     "Alias",
     "Announcement",
     "Area",
+    "AreaCode",
     "Assignment",
     "BoundaryChange",
     "BreakGlass",
