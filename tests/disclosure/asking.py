@@ -26,6 +26,7 @@ METHODS = ("get", "head", "options", "post", "put", "patch", "delete")
 _NEW = re.compile(
     MARK.pattern
     + r'|jw_[\w-]+|(?<="lease":")[^"]+|(?<="server_time":")[^"]+|(?<="next_sync_s":)[0-9]+'
+    + r"|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9.]+Z"
 )
 NOT_ASKED = {
     ("get", "/v1/sync/wait"): "answers no data, after a second at the earliest",
