@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from server.accesslog.queries import forget_before
+from server.breakglass.queries import forget_reviewed
 from server.clock import now_ms
 from server.db.store import Store, open_store
 from server.identifiers import queries
@@ -58,6 +59,11 @@ async def maintain(url: str, settings: Settings, wanted: Wanted) -> list[str]:
                 db, before_ms=now - wanted.access_days * DAY_MS, dry_run=wanted.dry_run
             )
         )
+        broken = await store.write(
+            lambda db: forget_reviewed(
+                db, before_ms=now - wanted.access_days * DAY_MS, dry_run=wanted.dry_run
+            )
+        )
         copies = await store.write(
             lambda db: drop_expired_copies(db, now_ms=now, dry_run=wanted.dry_run)
         )
@@ -76,6 +82,7 @@ async def maintain(url: str, settings: Settings, wanted: Wanted) -> list[str]:
         f"work that waited for a record that is here: {missed} released",
         f"snapshots made long ago: {old} dropped",
         f"reads of personal data long ago: {unknown} forgotten",
+        f"broken glass reviewed long ago: {broken} forgotten",
         f"copies for people that expired: {copies} destroyed",
         f"requests of people closed long ago: {closed} forgotten",
         f"work of newer apps that can be read now: {readable} released",

@@ -15,6 +15,7 @@ from server.db.tables.boundaries import (
     GridVersion,
     ServicePoint,
 )
+from server.db.tables.breakglass import BreakGlass
 from server.db.tables.casework import Claim, Incident, Note, Report, Task
 from server.db.tables.columns import StoredRow
 from server.db.tables.identity import Account, Area, Assignment, Device, Incarnation, Token
@@ -43,7 +44,6 @@ from server.db.tables.replication import (
 from server.db.tables.sealed import (
     DataKeyRow,
     DistrictKeyRow,
-    IdentifierAccess,
     ResidentIdentifier,
 )
 from server.db.tables.subjects import SubjectCopy, SubjectRequest, SubjectStep
@@ -75,6 +75,7 @@ __all__ = [
     "AreaCode",
     "Assignment",
     "BoundaryChange",
+    "BreakGlass",
     "Bucket",
     "BucketExit",
     "Claim",
@@ -92,7 +93,6 @@ __all__ = [
     "GridVersion",
     "HeldRow",
     "Household",
-    "IdentifierAccess",
     "Incarnation",
     "Incident",
     "MediaBlob",
