@@ -15,6 +15,7 @@ from server.assignments.endpoints import router as assignments
 from server.boundaries.endpoints import router as boundaries
 from server.boundaries.proposal_endpoints import router as proposals
 from server.boundaries.upload_endpoints import router as grid_files
+from server.breakglass.endpoints import router as breakglass
 from server.casework.endpoints import router as casework
 from server.casework.step_endpoints import router as casework_steps
 from server.conflicts.endpoints import router as conflicts
@@ -25,6 +26,7 @@ from server.grids.endpoints import router as grids
 from server.health import router as health
 from server.history.endpoints import router as history
 from server.households.endpoints import router as households
+from server.households.import_endpoints import router as registry_import
 from server.households.moving_endpoints import router as moving
 from server.households.search_endpoints import router as household_search
 from server.identifiers.endpoints import router as identifiers
@@ -38,8 +40,10 @@ from server.media.endpoints import router as media
 from server.media.tus_endpoints import router as uploads
 from server.merging.endpoints import router as merging
 from server.reference import router as reference
+from server.registers.endpoints import router as registers
 from server.replication.endpoints import router as replication
 from server.replication.snapshot_endpoints import router as snapshots
+from server.revealing.endpoints import router as revealing
 from server.servicepoints.endpoints import router as service_points
 from server.subjects.endpoints import router as subjects
 from server.web.endpoints import router as web
@@ -51,6 +55,7 @@ OPEN: tuple[APIRouter, ...] = (
 )
 ROUTERS: tuple[APIRouter, ...] = (
     accesses,
+    breakglass,
     identity,
     devices,
     assignments,
@@ -72,9 +77,12 @@ ROUTERS: tuple[APIRouter, ...] = (
     identifiers,
     household_search,
     moving,
+    registry_import,
+    registers,
     casework,
     casework_steps,
     conflicts,
+    revealing,
     history,
     inbox,
     actors,

@@ -8,6 +8,17 @@ import typer
 
 from server.terminal import Database, fail
 
+InputFile = Annotated[
+    Path,
+    typer.Argument(
+        exists=True, dir_okay=False, help="CSV; grids: a vector file; registry: or XLSX"
+    ),
+]
+MappingFile = Annotated[
+    Path | None, typer.Option(help="JSON or TOML: which heading of a table is what")
+]
+ReportFile = Annotated[Path | None, typer.Option(help="CSV file to write with refused rows")]
+
 
 class ImportKind(StrEnum):
     """What `jingwei import` can read."""
@@ -23,9 +34,7 @@ class ImportKind(StrEnum):
 
 def import_file(  # noqa: PLR0913 - the options of the command
     kind: Annotated[ImportKind, typer.Argument(help="what the file holds")],
-    file: Annotated[
-        Path, typer.Argument(exists=True, dir_okay=False, help="CSV; grids: a vector file")
-    ],
+    file: InputFile,
     database: Database = "",
     *,
     crs: Annotated[str | None, typer.Option(help="of a vector file that names none")] = None,
@@ -44,14 +53,18 @@ def import_file(  # noqa: PLR0913 - the options of the command
     repair: Annotated[
         bool, typer.Option("--repair", help="invalid polygons, each reported")
     ] = False,
+    mapping: MappingFile = None,
+    report: ReportFile = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="check everything, write nothing")
     ] = False,
 ) -> None:
-    """Check a file and write it through the one write path; all of it or, with faults, nothing.
+    """Check a file and write it through the one write path.
 
-    Importing the same file again changes nothing. Areas (or published divisions) come first,
-    then grids, dwellings, households and residents; classes at any time.
+    Of dwellings, households and residents good rows go in and bad ones are reported; of the
+    others all or, with faults, nothing. Importing the same file again changes nothing. Areas
+    (or published divisions) come first, then grids, dwellings, households and residents;
+    classes at any time.
 
     Example: `jingwei import grids grids.geojson --dry-run`
     """
@@ -69,10 +82,11 @@ def import_file(  # noqa: PLR0913 - the options of the command
         layer=layer,
         fields=fields,
         layout=layout,
+        mapping=mapping,
         repair=repair,
         dry_run=dry_run,
     )
-    command.import_command(database, request)
+    command.import_command(database, request, report_to=report)
 
 
 def export_layer(  # noqa: PLR0913 - the options of the command

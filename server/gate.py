@@ -44,6 +44,7 @@ THREAD_FROM_BYTES = 128 * 1024
 SYNC_PATH = "/v1/sync"
 UPLOADS_PATH = "/v1/uploads"
 GRID_FILES_PATH = "/v1/grids:upload"
+TABLES_PATH = "/v1/registry:import"
 UNCOUNTED_PATHS = frozenset({"/livez", "/readyz", "/v1/sync/wait"})  # cheap, or only waiting
 BULK_PATHS = frozenset({"/v1/geojson:validate", "/v1/grids:import"})
 BULK_PREFIX = ("/v1/layers/", "/v1/boundary-changes")
@@ -91,14 +92,15 @@ def is_bulk(path: str, method: str) -> bool:
 
 def is_streamed(path: str) -> bool:
     """Say whether bodies sent to `path` go to their endpoint unread."""
-    return is_upload(path) or path == GRID_FILES_PATH
+    return is_upload(path) or path in {GRID_FILES_PATH, TABLES_PATH}
 
 
 def upload_pace(limits: Limits, path: str = UPLOADS_PATH) -> Pace:
     """Return the pace of one request of an upload."""
-    file = path == GRID_FILES_PATH
+    file = path in {GRID_FILES_PATH, TABLES_PATH}
+    limit = {GRID_FILES_PATH: limits.geojson_bytes, TABLES_PATH: limits.table_bytes}
     return Pace(
-        limit_bytes=limits.geojson_bytes if file else limits.upload_bytes,
+        limit_bytes=limit.get(path, limits.upload_bytes),
         deadline_s=limits.bulk_deadline_s if file else limits.upload_deadline_s,
         stall_s=limits.upload_stall_s,
         grace_s=limits.body_grace_s,

@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 
 from server.accesslog.queries import forget_before
+from server.breakglass.queries import forget_reviewed
 from server.clock import now_ms
 from server.db.store import Store, open_store
 from server.identifiers import queries
 from server.identifiers.destroying import Destroyed, destroy_doomed
+from server.registers.queries import drop_expired
 from server.replication import snapshots
 from server.replication.leaving import Days, leave_by_date
 from server.replication.readable import release_readable
@@ -58,6 +60,11 @@ async def maintain(url: str, settings: Settings, wanted: Wanted) -> list[str]:
                 db, before_ms=now - wanted.access_days * DAY_MS, dry_run=wanted.dry_run
             )
         )
+        broken = await store.write(
+            lambda db: forget_reviewed(
+                db, before_ms=now - wanted.access_days * DAY_MS, dry_run=wanted.dry_run
+            )
+        )
         copies = await store.write(
             lambda db: drop_expired_copies(db, now_ms=now, dry_run=wanted.dry_run)
         )
@@ -65,6 +72,9 @@ async def maintain(url: str, settings: Settings, wanted: Wanted) -> list[str]:
             lambda db: forget_closed(
                 db, before_ms=now - settings.proof_days * DAY_MS, dry_run=wanted.dry_run
             )
+        )
+        registers = await store.write(
+            lambda db: drop_expired(db, now_ms=now, dry_run=wanted.dry_run)
         )
         if not wanted.dry_run:
             await store.scrub(whole=wanted.rewrite)
@@ -76,8 +86,10 @@ async def maintain(url: str, settings: Settings, wanted: Wanted) -> list[str]:
         f"work that waited for a record that is here: {missed} released",
         f"snapshots made long ago: {old} dropped",
         f"reads of personal data long ago: {unknown} forgotten",
+        f"broken glass reviewed long ago: {broken} forgotten",
         f"copies for people that expired: {copies} destroyed",
         f"requests of people closed long ago: {closed} forgotten",
+        f"registers that expired: {registers} destroyed",
         f"work of newer apps that can be read now: {readable} released",
         f"identity numbers that expired: {numbers} destroyed",
         f"data keys: {keys.keys} destroyed, {keys.left} left",

@@ -270,7 +270,7 @@ class BodyTooLarge(Problem):
 
 
 class UnsupportedMedia(Problem):
-    """Send JSON in UTF-8 with its media type.
+    """Send JSON in UTF-8 with its media type, tables for import as CSV or XLSX.
 
     Of the encodings only `gzip`, once, is understood.
     """

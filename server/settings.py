@@ -22,6 +22,9 @@ class Limits(BaseSettings):
     geojson_bytes: int = Field(
         default=20 * MEBIBYTE, gt=0, description="GeoJSON imports and files of grids"
     )
+    table_bytes: int = Field(
+        default=8 * MEBIBYTE, gt=0, description="a table for POST /v1/registry:import"
+    )
     locate_bytes: int = Field(
         default=2 * MEBIBYTE, gt=0, description="a batch of positions, POST /v1/locate"
     )
@@ -62,6 +65,14 @@ class Limits(BaseSettings):
     caller_window_s: int = Field(default=10, gt=0, description="seconds of that window")
     reveals: int = Field(
         default=50, gt=0, description="identity numbers an account may see or look for in a day"
+    )
+    contact_reveals: int = Field(
+        default=200,
+        gt=0,
+        description="times an account may look at a name or telephone number in a day",
+    )
+    reveals_a_minute: int = Field(
+        default=20, gt=0, description="looks of one account at what is masked, in a minute"
     )
 
 

@@ -6,6 +6,7 @@ that a person reads as the same have the same key, and a text is found by how it
 pieces: pieces of names are few enough to be guessed from how often they occur.
 """
 
+import re
 import unicodedata
 from dataclasses import dataclass
 from typing import Final
@@ -15,6 +16,7 @@ PHONE_DIGITS_MIN: Final = 4
 """Fewer last digits of a telephone number find too many people."""
 LAST: Final = "\U0010ffff"
 _KEPT: Final = frozenset("LNM")
+_NOT_KEPT_ASCII: Final = re.compile("[^0-9a-z]+")
 _COUNTRY: Final = ("0086", "86")
 _MOBILE_DIGITS: Final = 11
 
@@ -73,6 +75,8 @@ def _beginning(key: str) -> Span:
 
 
 def _plain(text: str | None) -> str:
+    if text is not None and text.isascii():  # most doors and telephone numbers; much faster
+        return _NOT_KEPT_ASCII.sub("", text.lower())
     folded = unicodedata.normalize("NFKC", text or "").casefold()
     kept = "".join(
         each for each in unicodedata.normalize("NFKD", folded) if _is_kept(each)

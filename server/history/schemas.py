@@ -32,7 +32,7 @@ class HistoryItem(BaseModel):
     why: str | None = Field(
         description="the reason its author gave; null as well for who may not read values"
     )
-    asked: dict[str, Any] | None = Field(description="what it said; only with `values`")
+    asked: dict[str, Any] | None = Field(description="what it said, masked; only with `values`")
 
 
 class HistoryParameters(PageParameters):

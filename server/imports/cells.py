@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from server.imports.report import ImportReport
+from server.imports.report import Code, ImportReport, RowFault
+from sync import masking
 from sync.kinds import Kind
 from sync.refused import refused_concept
 
@@ -65,10 +66,14 @@ def _text(content: bytes) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One line: its number in the file (the header is 1) and its cells by column."""
+    """One line: its number in the file (the header is 1) and its cells by column.
+
+    `faults` are what made cells unreadable; those are not among `cells`.
+    """
 
     number: int
     cells: Mapping[str, str]
+    faults: tuple[RowFault, ...] = ()
 
 
 def read_rows(path: Path, *, required: Sequence[str], optional: Sequence[str]) -> Iterator[Row]:
@@ -139,12 +144,18 @@ class Cells:
         self.kind = kind
         self.report = report
         self.values: dict[str, Any] = {}
-        self.good = True
+        self.good = not row.faults
+        for each in row.faults:
+            report.add(each)
 
-    def refuse(self, column: str, reason: str, proposal: str = "") -> None:
-        """Note that this row is refused."""
+    def refuse(
+        self, column: str, reason: str, proposal: str = "", *, code: Code = Code.INVALID
+    ) -> None:
+        """Note that this row is refused, unless its cell could not be read anyway."""
         self.good = False
-        self.report.refuse(self.row.number, column, reason, proposal)
+        if any(each.column in {"", column} for each in self.row.faults):
+            return
+        self.report.refuse(self.row.number, column, reason, proposal, code=code)
 
     def raw(self, column: str) -> str:
         """Return the text of a cell, "" when the file does not have it."""
@@ -153,6 +164,7 @@ class Cells:
     def keep(self, name: str, value: Any) -> None:
         """Check a value against the kind's field and keep it for the record."""
         reason = self.kind.fields[name].type.fault(value)
+        reason = reason or masking.fault_of(self.kind.name, name, value)
         if reason is not None:
             self.refuse(name, reason)
             return

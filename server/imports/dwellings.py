@@ -1,24 +1,20 @@
-"""Import dwellings: an address and a point each, in the grid that holds the point."""
+"""What rows about dwellings ask for: an address and a point, in the grid that holds it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
 
 from sqlalchemy import Connection
 
 from geo.datum import Datum, to_wgs84
-from server.db.store import Store
 from server.imports import queries
-from server.imports.cells import Cells, FileFault, Row, read_rows
-from server.imports.report import ImportReport
-from server.imports.writing import Options, Wanted, write_all
+from server.imports.batches import Batch
+from server.imports.cells import Cells, Row
+from server.imports.report import Code, ImportReport
+from server.imports.writing import Wanted
 from server.replication.locating import published
 from sync.ids import derived_id
 from sync.kinds import DWELLING
 
-REQUIRED = ("code", "address", "lon", "lat")
-OPTIONAL = ("grid", "datum")
 _E7 = 10**7
 _METRES = (
     "lon and lat are degrees; convert metres first, for example with `ogr2ogr -t_srs EPSG:4326`"
@@ -70,58 +66,44 @@ def read_dwelling(row: Row, report: ImportReport) -> Dwelling | None:
     )
 
 
-def known_about(db: Connection, dwellings: Sequence[Dwelling]) -> Known:
+def known_about(db: Connection, dwellings: Sequence[Dwelling], batch: Batch) -> Known:
     """Ask the store for grids and dwellings, and locate the points."""
-    index = published(db).index
+    index, span = published(db).index, batch.span
+    located = index.locate_many([d.lon for d in dwellings], [d.lat for d in dwellings])
+    inside = queries.grids_among(db, sorted({each for each in located if each}), span)
+    codes = sorted({each.grid for each in dwellings if each.grid})
     return Known(
-        grids=queries.grids_with(db, sorted({each.grid for each in dwellings if each.grid})),
+        grids=queries.grids_with(db, codes, span),
         dwellings=queries.dwellings_with(db, [each.code for each in dwellings]),
-        located=index.locate_many([d.lon for d in dwellings], [d.lat for d in dwellings]),
+        located=[each if each in inside else None for each in located],
     )
 
 
-def plan_dwellings(
-    dwellings: Sequence[Dwelling], known: Known, report: ImportReport
-) -> list[Wanted]:
-    """Turn checked lines into wanted records; a dwelling outside every grid is refused."""
+def plan_dwellings(db: Connection, rows: Sequence[Row], batch: Batch) -> list[Wanted]:
+    """Return what rows want of dwellings; one outside every grid is refused."""
+    found = (read_dwelling(row, batch.report) for row in rows)
+    dwellings = [each for each in found if each is not None]
+    known = known_about(db, dwellings, batch)
     wanted = []
-    seen: set[str] = set()
     for each, located in zip(dwellings, known.located, strict=True):
         grid = known.grids.get(each.grid) if each.grid else located
-        if each.code in seen:
-            report.refuse(each.row, "code", "occurs twice in the file")
-        seen.add(each.code)
         if grid is None:
             reason = "no grid has this code" if each.grid else "the point lies in no grid"
-            report.refuse(each.row, "grid" if each.grid else "lon", reason)
+            column = "grid" if each.grid else "lon"
+            batch.report.refuse(each.row, column, reason, code=Code.UNKNOWN)
             continue
-        values = {
-            "code": each.code,
-            "address": each.address,
-            "lon_e7": round(each.lon * _E7),
-            "lat_e7": round(each.lat * _E7),
-            "grid": grid,
-        }
-        record = known.dwellings.get(each.code) or derived_id("dwelling", each.code)
-        wanted.append(Wanted(row=each.row, record=record, kind="dwelling", set=values))
+        wanted.append(_wanted(each, grid, known))
     # A transaction locks the buckets it writes to: neighbours together, and it locks few.
     return sorted(wanted, key=lambda each: (each.set["grid"], each.row))
 
 
-async def import_dwellings(store: Store, path: Path, options: Options) -> ImportReport:
-    """Import a CSV file of dwellings; nothing is written when a line is refused."""
-    report = ImportReport(kind="dwellings", dry_run=options.dry_run)
-    try:
-        rows = list(read_rows(path, required=REQUIRED, optional=OPTIONAL))
-    except FileFault as fault:
-        report.refuse(0, "", fault.reason, fault.proposal)
-        return report
-    report.rows = len(rows)
-    dwellings = [each for row in rows if (each := read_dwelling(row, report)) is not None]
-    if not report.ok:
-        return report
-    known = await store.read(partial(known_about, dwellings=dwellings))
-    wanted = plan_dwellings(dwellings, known, report)
-    if report.ok:
-        await write_all(store, wanted, options, report)
-    return report
+def _wanted(dwelling: Dwelling, grid: str, known: Known) -> Wanted:
+    values = {
+        "code": dwelling.code,
+        "address": dwelling.address,
+        "lon_e7": round(dwelling.lon * _E7),
+        "lat_e7": round(dwelling.lat * _E7),
+        "grid": grid,
+    }
+    record = known.dwellings.get(dwelling.code) or derived_id("dwelling", dwelling.code)
+    return Wanted(row=dwelling.row, record=record, kind="dwelling", set=values)

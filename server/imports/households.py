@@ -1,4 +1,4 @@
-"""Import households and their residents, one file each.
+"""What rows about households and residents ask for; they come in one file each.
 
 A household is known by its dwelling's code and its door, a resident by the household and a
 running number `no`: names and telephone numbers may change, and none of them enters an id. A
@@ -6,26 +6,21 @@ file names only what it knows; an empty cell leaves the stored value alone.
 """
 
 from collections.abc import Mapping, Sequence
-from functools import partial
-from pathlib import Path
 
 from sqlalchemy import Connection
 
-from server.db.store import Store
 from server.imports import queries
-from server.imports.cells import Cells, FileFault, Row, read_rows
-from server.imports.report import ImportReport
-from server.imports.writing import Options, Wanted, write_all
+from server.imports.batches import Batch
+from server.imports.cells import Cells, Row
+from server.imports.report import Code, ImportReport
+from server.imports.writing import Wanted
 from sync.ids import derived_id
 from sync.kinds import HOUSEHOLD, RESIDENT
 from sync.mutation import EMPTY
 
-KEY = ("dwelling", "door")
 HOUSEHOLD_TEXTS = ("door", "contact_phone", "size_band", "status", "visit_preference")
-HOUSEHOLD_OPTIONAL = (*HOUSEHOLD_TEXTS[1:], "languages")
-RESIDENT_REQUIRED = (*KEY, "no", "name")
-RESIDENT_OPTIONAL = ("birth_year", "phone", "status")
 NO_DWELLING = "no dwelling has this code"
+NO_DWELLING_YET = "import the dwellings first"
 
 
 def household_id(dwelling: str, door: str) -> str:
@@ -43,7 +38,7 @@ def _household(row: Row, dwellings: Mapping[str, str], report: ImportReport) -> 
     cells.text(*HOUSEHOLD_TEXTS)
     dwelling = dwellings.get(cells.raw("dwelling"))
     if dwelling is None:
-        cells.refuse("dwelling", NO_DWELLING, "import the dwellings first")
+        cells.refuse("dwelling", NO_DWELLING, NO_DWELLING_YET, code=Code.UNKNOWN)
         return None
     languages = tuple(dict.fromkeys(cells.raw("languages").split()))
     for each in languages:
@@ -69,7 +64,7 @@ def _resident(row: Row, dwellings: Mapping[str, str], report: ImportReport) -> W
         cells.refuse("no", "must number the residents of a household")
     dwelling = dwellings.get(cells.raw("dwelling"))
     if dwelling is None:
-        cells.refuse("dwelling", NO_DWELLING, "import the dwellings first")
+        cells.refuse("dwelling", NO_DWELLING, NO_DWELLING_YET, code=Code.UNKNOWN)
     if dwelling is None or not cells.good:
         return None
     household = household_id(dwelling, cells.raw("door"))
@@ -81,65 +76,27 @@ def _resident(row: Row, dwellings: Mapping[str, str], report: ImportReport) -> W
     )
 
 
-def _refuse_repeated(wanted: Sequence[Wanted], column: str, report: ImportReport) -> None:
-    seen: set[str] = set()
-    for each in wanted:
-        if each.record in seen:
-            report.refuse(each.row, column, "occurs twice in the file")
-        seen.add(each.record)
+def plan_households(db: Connection, rows: Sequence[Row], batch: Batch) -> list[Wanted]:
+    """Return what rows want of households; those that cannot be are refused."""
+    dwellings = _dwellings(db, rows, batch)
+    found = (_household(row, dwellings, batch.report) for row in rows)
+    return [each for each in found if each is not None]
 
 
-async def _dwellings(store: Store, rows: Sequence[Row]) -> dict[str, str]:
-    codes = sorted({row.cells["dwelling"] for row in rows})
-    return await store.read(partial(queries.dwellings_with, codes=codes))
-
-
-async def import_households(store: Store, path: Path, options: Options) -> ImportReport:
-    """Import a CSV file of households; nothing is written when a line is refused."""
-    report = ImportReport(kind="households", dry_run=options.dry_run)
-    try:
-        rows = list(read_rows(path, required=KEY, optional=HOUSEHOLD_OPTIONAL))
-    except FileFault as fault:
-        report.refuse(0, "", fault.reason, fault.proposal)
-        return report
-    report.rows = len(rows)
-    dwellings = await _dwellings(store, rows)
-    found = (_household(row, dwellings, report) for row in rows)
+def plan_residents(db: Connection, rows: Sequence[Row], batch: Batch) -> list[Wanted]:
+    """Return what rows want of residents; those that cannot be are refused."""
+    dwellings = _dwellings(db, rows, batch)
+    found = (_resident(row, dwellings, batch.report) for row in rows)
     wanted = [each for each in found if each is not None]
-    _refuse_repeated(wanted, "door", report)
-    if report.ok:
-        await write_all(store, wanted, options, report)
-    return report
-
-
-async def import_residents(store: Store, path: Path, options: Options) -> ImportReport:
-    """Import a CSV file of residents; nothing is written when a line is refused."""
-    report = ImportReport(kind="residents", dry_run=options.dry_run)
-    try:
-        rows = list(read_rows(path, required=RESIDENT_REQUIRED, optional=RESIDENT_OPTIONAL))
-    except FileFault as fault:
-        report.refuse(0, "", fault.reason, fault.proposal)
-        return report
-    report.rows = len(rows)
-    dwellings = await _dwellings(store, rows)
-    found = (_resident(row, dwellings, report) for row in rows)
-    wanted = [each for each in found if each is not None]
-    _refuse_repeated(wanted, "no", report)
-    await _check_households(store, wanted, report)
-    if report.ok:
-        await write_all(store, wanted, options, report)
-    return report
-
-
-def _present(db: Connection, ids: Sequence[str]) -> set[str]:
-    return queries.households_among(db, ids)
-
-
-async def _check_households(
-    store: Store, wanted: Sequence[Wanted], report: ImportReport
-) -> None:
     ids = sorted({each.set["household"] for each in wanted})
-    present = await store.read(partial(_present, ids=ids))
+    present = queries.households_among(db, ids, batch.span)
     for each in wanted:
         if each.set["household"] not in present:
-            report.refuse(each.row, "door", "no household has this dwelling and door")
+            reason = "no household has this dwelling and door"
+            batch.report.refuse(each.row, "door", reason, code=Code.UNKNOWN)
+    return [each for each in wanted if each.set["household"] in present]
+
+
+def _dwellings(db: Connection, rows: Sequence[Row], batch: Batch) -> dict[str, str]:
+    codes = sorted({row.cells.get("dwelling", "") for row in rows})
+    return queries.dwellings_with(db, codes, batch.span)

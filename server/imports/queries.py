@@ -11,7 +11,16 @@ from sqlalchemy import Connection, func, insert, or_, select
 from server.db.bulk import among, upsert
 from server.db.reach import everywhere
 from server.db.spatial import bbox_filter, extent
-from server.db.tables import Area, AreaCode, Dwelling, EventClass, Grid, Household, RecordRow
+from server.db.tables import (
+    Alias,
+    Area,
+    AreaCode,
+    Dwelling,
+    EventClass,
+    Grid,
+    Household,
+    RecordRow,
+)
 from server.replication.queries import next_number
 from sync.kinds import GRID
 
@@ -152,38 +161,71 @@ def states_of(
     return {row.id: (row.rev, json.loads(row.body)["state"]) for row in db.execute(statement)}
 
 
-def grids_with(db: Connection, codes: Sequence[str]) -> dict[str, str]:
-    """Grid code to id, of grids in force."""
+def standing_of(db: Connection, record_ids: Sequence[str]) -> dict[str, tuple[int, bool]]:
+    """Record id to its area number and whether another record stands for it now."""
+    columns, alias = RecordRow.__table__.c, Alias.__table__.c
+    statement = (
+        select(columns.id, columns.area_no, alias.into_id)
+        .join(Alias.__table__, alias.record_id == columns.id, isouter=True)
+        .where(among(db, columns.id, record_ids))
+    )
+    rows = db.execute(statement)
+    return {row.id: (row.area_no, row.into_id is not None) for row in rows}
+
+
+def grids_with(
+    db: Connection, codes: Sequence[str], span: tuple[int, int] | None = None
+) -> dict[str, str]:
+    """Grid code to id, of grids in force, inside a span of area numbers if one is given."""
     columns = Grid.__table__.c
     statement = select(columns.code, columns.id).where(
         among(db, columns.code, codes), columns.valid_to_ms.is_(None)
     )
+    if span is not None:
+        statement = statement.where(columns.area_no.between(*span))
     return {row.code: row.id for row in db.execute(statement.order_by(columns.id))}
 
 
-def dwellings_with(db: Connection, codes: Sequence[str]) -> dict[str, str]:
-    """Dwelling code to id."""
-    return _ids_by_code(db, Dwelling, codes)
+def grids_among(
+    db: Connection, grid_ids: Sequence[str], span: tuple[int, int] | None
+) -> set[str]:
+    """Those of the grids that lie inside a span of area numbers."""
+    if span is None:
+        return set(grid_ids)
+    columns = Grid.__table__.c
+    statement = select(columns.id).where(
+        among(db, columns.id, grid_ids), columns.area_no.between(*span)
+    )
+    return set(db.execute(statement).scalars())
+
+
+def dwellings_with(
+    db: Connection, codes: Sequence[str], span: tuple[int, int] | None = None
+) -> dict[str, str]:
+    """Dwelling code to id, inside a span of area numbers if one is given."""
+    columns = Dwelling.__table__.c
+    statement = select(columns.code, columns.id).where(among(db, columns.code, codes))
+    if span is not None:
+        statement = statement.where(columns.area_no.between(*span))
+    return {row.code: row.id for row in db.execute(statement.order_by(columns.id))}
 
 
 def classes_with(db: Connection, codes: Sequence[str]) -> dict[str, str]:
     """Event class code to id."""
-    return _ids_by_code(db, EventClass, codes)
-
-
-def _ids_by_code(
-    db: Connection, table: type[Dwelling | EventClass], codes: Sequence[str]
-) -> dict[str, str]:
-    columns = table.__table__.c
+    columns = EventClass.__table__.c
     statement = select(columns.code, columns.id).where(among(db, columns.code, codes))
     return {row.code: row.id for row in db.execute(statement.order_by(columns.id))}
 
 
-def households_among(db: Connection, record_ids: Sequence[str]) -> set[str]:
-    """Those of the ids that are households."""
+def households_among(
+    db: Connection, record_ids: Sequence[str], span: tuple[int, int] | None = None
+) -> set[str]:
+    """Those of the ids that are households, inside a span of area numbers if one is given."""
     everywhere(db)
     columns = Household.__table__.c
     statement = select(columns.id).where(among(db, columns.id, record_ids))
+    if span is not None:
+        statement = statement.where(columns.area_no.between(*span))
     return set(db.execute(statement).scalars())
 
 

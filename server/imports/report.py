@@ -1,15 +1,42 @@
 """What an import did, or why it did nothing: counts, refused rows, faults of the coverage."""
 
+import csv
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final
 
 from typing_extensions import override
 
 from server.imports.news import DivisionNews
 
 LISTED_MAX = 200
+FAULTS_MAX: Final = 100_000
+"""Faults that are kept with their place; of further ones only the number is."""
+REPORT_COLUMNS: Final = ("row", "column", "code", "reason", "proposal", "cells")
+
+
+class Code(StrEnum):
+    """Why a row is refused, for programs; the reason says it to people."""
+
+    FILE = "file"
+    INVALID = "invalid-value"
+    UNKNOWN = "unknown-reference"
+    REPEATED = "repeated"
+    OUTSIDE = "outside-your-area"
+    MERGED_RECORD = "record-merged"
+    RULES = "refused-by-rules"
+    ENCODING = "other-encoding"
+    TOO_MANY_CELLS = "too-many-cells"
+    FORMULA = "formula"
+    ERROR_VALUE = "error-value"
+    MERGED_CELLS = "merged-cells"
+    NUMBER_FOR_TEXT = "number-for-text"
+    DATE_FOR_TEXT = "date-for-text"
+    FLAG_FOR_TEXT = "flag-for-text"
+    DIGITS_LOST = "digits-lost"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,20 +44,24 @@ class RowFault:
     """One row that is refused: where and why, without its content (it may be personal).
 
     `row` counts lines of a CSV file with the header as 1, or features from 1; 0 is the whole
-    file. `proposal` says what to do about it when that is known.
+    file. `proposal` says what to do about it when that is known, `cells` is the range of merged
+    cells.
     """
 
     row: int
     column: str
     reason: str
     proposal: str = ""
+    code: Code = Code.INVALID
+    cells: str = ""
 
     @override
     def __str__(self) -> str:
         place = f"row {self.row}" if self.row else "file"
         column = f", {self.column}" if self.column else ""
         advice = f" ({self.proposal})" if self.proposal else ""
-        return f"{place}{column}: {self.reason}{advice}"
+        cells = f" {self.cells}" if self.cells else ""
+        return f"{place}{column}: {self.reason}{cells}{advice}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +137,7 @@ class ImportReport:
     changed: int = 0
     unchanged: int = 0
     refused: list[RowFault] = field(default_factory=list)
+    unlisted: int = 0
     coverage: list[CoverageFault] = field(default_factory=list)
     repaired: list[Repair] = field(default_factory=list)
     news: DivisionNews | None = None
@@ -116,17 +148,37 @@ class ImportReport:
         return not self.refused and not any(each.refused for each in self.coverage)
 
     @property
+    def refused_rows(self) -> int:
+        """How many rows have a fault that is listed."""
+        return len({each.row for each in self.refused if each.row})
+
+    @property
     def coverage_counts(self) -> dict[str, int]:
         """How many faults of the coverage there are of each sort."""
         return dict(sorted(Counter(each.fault for each in self.coverage).items()))
 
-    def refuse(self, row: int, column: str, reason: str, proposal: str = "") -> None:
+    def refuse(
+        self,
+        row: int,
+        column: str,
+        reason: str,
+        proposal: str = "",
+        *,
+        code: Code | None = None,
+    ) -> None:
         """Note a fault of one row, or with row 0 of the whole file."""
-        fault = RowFault(row=row, column=column, reason=reason, proposal=proposal)
-        self.refused.append(fault)
+        kept = code or (Code.INVALID if row else Code.FILE)
+        self.add(RowFault(row=row, column=column, reason=reason, proposal=proposal, code=kept))
 
-    def as_json(self) -> dict[str, Any]:
-        """Return the report as JSON values; at most `LISTED_MAX` faults of a sort."""
+    def add(self, fault: RowFault) -> None:
+        """Note a fault, with its place unless there are too many."""
+        if len(self.refused) < FAULTS_MAX:
+            self.refused.append(fault)
+        else:
+            self.unlisted += 1
+
+    def as_json(self, listed: int = LISTED_MAX) -> dict[str, Any]:
+        """Return the report as JSON values; at most `listed` faults of a sort."""
         return {
             "kind": self.kind,
             "dry_run": self.dry_run,
@@ -135,14 +187,15 @@ class ImportReport:
             "created": self.created,
             "changed": self.changed,
             "unchanged": self.unchanged,
-            "refused_count": len(self.refused),
-            "refused": [asdict(each) for each in self.refused[:LISTED_MAX]],
+            "refused_rows": self.refused_rows,
+            "refused_count": len(self.refused) + self.unlisted,
+            "refused": [asdict(each) for each in self.refused[:listed]],
             "coverage_count": len(self.coverage),
             "coverage_counts": self.coverage_counts,
-            "coverage": [asdict(each) for each in self.coverage[:LISTED_MAX]],
+            "coverage": [asdict(each) for each in self.coverage[:listed]],
             "repaired_count": len(self.repaired),
-            "repaired": [each.as_json() for each in self.repaired[:LISTED_MAX]],
-        } | ({} if self.news is None else {"news": self.news.as_json(LISTED_MAX)})
+            "repaired": [each.as_json() for each in self.repaired[:listed]],
+        } | ({} if self.news is None else {"news": self.news.as_json(listed)})
 
     def lines(self) -> Iterator[str]:
         """Yield the report as readable lines."""
@@ -150,7 +203,7 @@ class ImportReport:
         yield (
             f"{self.kind}: {self.rows} rows read, {self.created} created, "
             f"{self.changed} changed, {self.unchanged} unchanged, "
-            f"{len(self.refused)} refused{mode}"
+            f"{len(self.refused) + self.unlisted} refused{mode}"
         )
         if self.coverage:
             counts = (f"{number} {fault}" for fault, number in self.coverage_counts.items())
@@ -161,3 +214,11 @@ class ImportReport:
             yield f"  and {len(faults) - LISTED_MAX} more"
         if self.news is not None:
             yield from self.news.lines(LISTED_MAX)
+
+    def write_faults(self, path: Path) -> None:
+        """Write every fault that is listed as a line of a CSV file."""
+        with path.open("w", encoding="utf-8-sig", newline="") as file:
+            lines = csv.writer(file)
+            lines.writerow(REPORT_COLUMNS)
+            for each in self.refused:
+                lines.writerow([str(getattr(each, name)) for name in REPORT_COLUMNS])

@@ -16,7 +16,7 @@ from server.clock import now_ms
 from server.db.store import Store
 from server.imports import queries
 from server.imports.areas import AreasRefusedError, AreaWanted, place_areas
-from server.imports.report import ImportReport
+from server.imports.report import Code, ImportReport, RowFault
 from server.replication.submit import BATCH_MUTATIONS_MAX, Console, Draft, submit
 from sync.outcome import Outcome
 
@@ -34,12 +34,14 @@ class Options:
     """How to import: for whom, whether to write, whom to tell, and inside which area numbers.
 
     `span` is the interval of area numbers the author may write in; None is everywhere.
+    `at_once` rows of a table share a transaction: many are cheaper, few let others in between.
     """
 
     console: Console
     dry_run: bool = False
     progress: Progress = silent
     span: tuple[int, int] | None = None
+    at_once: int = BATCH_MUTATIONS_MAX
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,9 +69,9 @@ class _Counts:
 class _ChunkRefusedError(Exception):
     """A mutation was refused, so the transaction of its chunk must roll back."""
 
-    def __init__(self, faults: Sequence[tuple[int, str, str]]) -> None:
+    def __init__(self, faults: Sequence[RowFault]) -> None:
         super().__init__("refused")
-        self.refused = faults
+        self.faults = faults
 
 
 def _draft(wanted: Wanted, rev: int, state: Mapping[str, Any]) -> Draft | None:
@@ -111,9 +113,15 @@ def _compare_chunk(db: Connection, chunk: Sequence[Wanted]) -> _Counts:
 def _write_chunk(db: Connection, chunk: Sequence[Wanted], *, console: Console) -> _Counts:
     place_areas(db, [each.area for each in chunk if each.area is not None], dry_run=False)
     counts, drafts = _compared(db, chunk)
-    settled = submit(db, console, [draft for _, draft in drafts], now_ms=now_ms())
+    drafted = [draft for _, draft in drafts]
+    settled = submit(db, console, drafted, now_ms=now_ms(), at_once=max(len(drafted), 1))
     faults = [
-        (wanted.row, answer.field or "", str(answer.code or answer.outcome))
+        RowFault(
+            row=wanted.row,
+            column=answer.field or "",
+            reason=str(answer.code or answer.outcome),
+            code=Code.RULES,
+        )
         for (wanted, _), answer in zip(drafts, settled, strict=True)
         if answer.outcome not in _DONE
     ]
@@ -137,7 +145,11 @@ async def write_all(
             else:
                 work = partial(_write_chunk, chunk=chunk, console=options.console)
                 counts = await store.write(work)
-        except (_ChunkRefusedError, AreasRefusedError) as refusal:
+        except _ChunkRefusedError as refusal:
+            for fault in refusal.faults:
+                report.add(fault)
+            return
+        except AreasRefusedError as refusal:
             for row, column, reason in refusal.refused:
                 report.refuse(row, column, reason)
             return
@@ -145,3 +157,62 @@ async def write_all(
         report.changed += counts.changed
         report.unchanged += counts.unchanged
         options.progress(start + len(chunk), len(wanted))
+
+
+async def write_good(
+    store: Store, wanted: Sequence[Wanted], options: Options, report: ImportReport
+) -> None:
+    """Write (or in a dry run compare) rows in one transaction, without those that are refused.
+
+    A row that the rules refuse rolls the transaction back; it is reported, and the others are
+    written again without it.
+    """
+    left = list(wanted)
+    while left:
+        try:
+            if options.dry_run:
+                counts = await store.read(partial(_compare_good, chunk=left, options=options))
+            else:
+                counts = await store.write(partial(_write_good, chunk=left, options=options))
+        except _ChunkRefusedError as refusal:
+            for fault in refusal.faults:
+                report.add(fault)
+            refused = {each.row for each in refusal.faults}
+            left = [each for each in left if each.row not in refused]
+            continue
+        report.created += counts.created
+        report.changed += counts.changed
+        report.unchanged += counts.unchanged
+        return
+
+
+def _compare_good(db: Connection, chunk: Sequence[Wanted], options: Options) -> _Counts:
+    _check_standing(db, chunk, options)
+    return _compared(db, chunk)[0]
+
+
+def _write_good(db: Connection, chunk: Sequence[Wanted], options: Options) -> _Counts:
+    _check_standing(db, chunk, options)
+    return _write_chunk(db, chunk, console=options.console)
+
+
+def _check_standing(db: Connection, chunk: Sequence[Wanted], options: Options) -> None:
+    """Refuse rows about records that live outside of the author's area or were merged away."""
+    standing = queries.standing_of(db, [each.record for each in chunk])
+    faults = []
+    for each in chunk:
+        number, is_merged = standing.get(each.record, (None, False))
+        if number is not None and options.span is not None and not _in(number, options.span):
+            reason = "is known in another area than yours"
+            faults.append(RowFault(row=each.row, column="", reason=reason, code=Code.OUTSIDE))
+        elif is_merged:
+            reason = "was merged into another record"
+            faults.append(
+                RowFault(row=each.row, column="", reason=reason, code=Code.MERGED_RECORD)
+            )
+    if faults:
+        raise _ChunkRefusedError(faults)
+
+
+def _in(number: int, span: tuple[int, int]) -> bool:
+    return span[0] <= number <= span[1]

@@ -76,9 +76,14 @@ def drafted(draft: Draft, n: int) -> Mutation:
 
 
 def submit(
-    db: Connection, console: Console, drafts: Sequence[Draft], *, now_ms: int
+    db: Connection,
+    console: Console,
+    drafts: Sequence[Draft],
+    *,
+    now_ms: int,
+    at_once: int = BATCH_MUTATIONS_MAX,
 ) -> list[Settled]:
-    """Decide and store drafts in order, inside the caller's transaction.
+    """Decide and store drafts in order, `at_once` together, inside the caller's transaction.
 
     Returns one settled mutation a draft; nothing is raised for a refused one, see
     `require_done`.
@@ -87,8 +92,8 @@ def submit(
         PreconditionFailed: if a draft's `if_rev` is not the record's revision.
     """
     answers: list[Settled] = []
-    for start in range(0, len(drafts), BATCH_MUTATIONS_MAX):
-        chunk = drafts[start : start + BATCH_MUTATIONS_MAX]
+    for start in range(0, len(drafts), at_once):
+        chunk = drafts[start : start + at_once]
         device = console_device(db, console, now_ms)
         first = device.settled_through + 1
         _check_preconditions(db, chunk)

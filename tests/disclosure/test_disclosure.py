@@ -22,10 +22,12 @@ from server.db.reach import everywhere
 from server.db.store import Store, open_store
 from server.identity.access import CurrentPrincipal
 from server.problems import Forbidden, NotFound
+from server.settings import Limits
 from tests.disclosure.asking import (
     KINDS,
     MADE,
     NOT_ASKED,
+    TELLS_IDS,
     Asking,
     Operation,
     Question,
@@ -50,7 +52,9 @@ def asking_client(app: FastAPI) -> httpx.AsyncClient:
 
 @pytest.fixture
 async def client(store: Store, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
-    app = create_app(Numbers(tmp_path).settings(), store=store)
+    # Who looks often is told so, and not whether there is anything.
+    limits = Limits(reveals=10**6, contact_reveals=10**6, reveals_a_minute=10**6)
+    app = create_app(Numbers(tmp_path).settings(limits=limits), store=store)
     async with asking_client(app) as client:
         yield client
 
@@ -71,7 +75,7 @@ async def told_too_much(
     found = list(disclosed(town, question, answer))
     if answer.status_code >= 500 and answer.status_code != 503:
         found.append("a fault of the server")
-    if question.foreign and not found:
+    if question.foreign and not found and question.operation.path not in TELLS_IDS:
         nothing = await answered(client, question.about_nothing())
         if plain(nothing) != plain(answer):
             found.append(f"answered {plain(answer)!r} instead of {plain(nothing)!r}")

@@ -388,3 +388,12 @@ def test_an_import_reads_a_whole_city():
     parsed = parse_geojson(obj, limits=IMPORT_LIMITS)
     assert (parsed.kind, len(parsed.features)) == ("FeatureCollection", 11_490)
     assert all(each.pointer == f"/features/{at}" for at, each in enumerate(parsed.features))
+
+
+def test_who_judges_each_shape_gets_invalid_ones_too():
+    tie = polygon([[0, 0], [2, 2], [2, 0], [0, 2], [0, 0]])
+    with pytest.raises(GeoError) as fault:
+        parse_geojson(tie)
+    assert fault.value.reason == "invalid-geometry"
+    (found,) = parse_geojson(tie, valid=False).features
+    assert not found.geometry.is_valid

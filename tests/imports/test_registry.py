@@ -3,12 +3,15 @@
 from typing import Any
 
 import pytest
+from openpyxl import Workbook
+from sqlalchemy import Connection, insert
 
 from geo.datum import from_wgs84
 from server.db.store import Store
+from server.db.tables import Alias
 from server.imports import queries
 from server.imports.households import household_id, resident_id
-from server.imports.report import ImportReport
+from server.imports.report import Code, ImportReport
 from tests.imports.conftest import Import
 
 pytestmark = [pytest.mark.anyio, pytest.mark.db]
@@ -22,6 +25,8 @@ B1,01-01,000-1,2,active,cmn nan
 B1,01-02,,1,vacant,
 B2,01-01,000-2,3-4,active,cmn
 """
+BAD = frozenset(range(99, 700, 100))
+BAD_LINES = {number + 2 for number in BAD}
 RESIDENTS = """dwelling,door,no,name,birth_year
 B1,01-01,1,Resident One,1950
 B1,01-01,2,Resident Two,
@@ -32,6 +37,11 @@ B2,01-01,1,Resident Three,2001
 async def state(store: Store, record: str) -> dict[str, Any]:
     found = await store.read(lambda db: queries.states_of(db, [record]))
     return found[record][1] if record in found else {}
+
+
+def merged_into(db: Connection, record: str, into: str) -> None:
+    row = {"record_id": record, "kind": "household", "into_id": into, "merged_ms": 1}
+    db.execute(insert(Alias.__table__), [row])
 
 
 async def dwelling(store: Store, code: str) -> str:
@@ -139,12 +149,72 @@ async def test_a_refused_row_never_shows_what_it_says(run: Import) -> None:
     assert "18xx" not in "\n".join(report.lines())
 
 
+def many(header: str, good: str, bad: str) -> str:
+    """A file of 700 rows, of which one in a hundred is bad on purpose."""
+    rows = (
+        f"B{number % 2 + 1},M-{number},{bad if number in BAD else good}"
+        for number in range(700)
+    )
+    return "\n".join(["dwelling,door," + header, *rows, ""])
+
+
 @pytest.mark.usefixtures("registry")
-async def test_one_bad_row_keeps_the_others_out(run: Import, store: Store) -> None:
-    report = await run("households", "dwelling,door\nB2,07-07\nB8,01-01\n")
-    assert not report.ok
-    home = household_id(await dwelling(store, "B2"), "07-07")
-    assert await state(store, home) == {}
+async def test_good_rows_go_in_and_an_interrupted_import_is_finished_by_the_next(
+    run: Import, store: Store
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def die(done: int, total: int) -> None:
+        assert (done, total) == (500, 700)
+        raise Killed
+
+    content = many("status", "active", "gone")
+    with pytest.raises(Killed):
+        await run("households", content, progress=die)
+    report = await run("households", content)
+    assert (report.rows, report.created, report.unchanged) == (700, 198, 495)
+    assert {(each.row, each.column) for each in report.refused} == {
+        (n, "status") for n in BAD_LINES
+    }
+    again = await run("households", content)
+    assert (again.created, again.changed, again.unchanged) == (0, 0, 693)
+    report = await run("residents", many("no,name,phone", "1,甲,1", "1,,2"))
+    assert report.created == 693
+    faults = {(each.row, each.column) for each in report.refused}
+    assert faults == {(n, "name") for n in BAD_LINES}
+    home = household_id(await dwelling(store, "B1"), "M-98")
+    assert (await state(store, resident_id(home, "1")))["name"] == "甲"
+
+
+@pytest.mark.usefixtures("registry")
+async def test_what_the_rules_refuse_keeps_only_its_own_row_out(
+    run: Import, store: Store, tmp_path: Any
+) -> None:
+    """A household that was merged into another one is not written to by way of it."""
+    await run("households", "dwelling,door\nB2,07-07\nB2,07-08\n")
+    block = await dwelling(store, "B2")
+    home, other = household_id(block, "07-07"), household_id(block, "07-08")
+    await store.write(lambda db: merged_into(db, home, other))
+    path, listed = tmp_path / "homes.xlsx", tmp_path / "refused.csv"
+    book = Workbook()
+    for row in (
+        ["住宅编码", "门牌号", "状态"],
+        ["B2", "07-07", "vacant"],
+        ["B2", 708, "vacant"],
+    ):
+        book.active.append(row)
+    book.active.append(["B2", "=A1", "vacant"])
+    book.save(path)
+    report = await run("households", path)
+    assert report.created == 1
+    assert [(each.row, each.code) for each in report.refused] == [
+        (2, Code.MERGED_RECORD),
+        (4, Code.FORMULA),
+    ]
+    report.write_faults(listed)
+    assert "merged-cells" not in listed.read_text(encoding="utf-8-sig")
+    assert listed.read_text(encoding="utf-8-sig").count("\n") == 3
 
 
 @pytest.mark.usefixtures("registry")

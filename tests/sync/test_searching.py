@@ -33,6 +33,13 @@ def test_a_key_is_its_own_key(text):
     assert phone_key(phone_key(text)) is None or phone_key(text).isdecimal()
 
 
+@given(st.text(st.characters(max_codepoint=0x7F), max_size=60))
+def test_ascii_has_the_key_that_a_wide_form_of_it_has(text):
+    wide = text.translate({code: code + 0xFEE0 for code in range(0x21, 0x7F)})
+    assert search_key(wide) == search_key(text)
+    assert phone_key(wide) == phone_key(text)
+
+
 @given(TEXTS)
 def test_a_key_is_short_and_holds_letters_digits_and_their_marks(text):
     for key in (search_key(text), end_key(text), phone_key(text)):

@@ -15,10 +15,12 @@ from server.db.tables.boundaries import (
     GridVersion,
     ServicePoint,
 )
+from server.db.tables.breakglass import BreakGlass
 from server.db.tables.casework import Claim, Incident, Note, Report, Task
 from server.db.tables.columns import StoredRow
 from server.db.tables.identity import Account, Area, Assignment, Device, Incarnation, Token
 from server.db.tables.media import MediaBlob, MediaCopy, MediaDeclaration, MediaUpload
+from server.db.tables.registers import HouseholdRegister
 from server.db.tables.registry import (
     Announcement,
     Dwelling,
@@ -44,7 +46,6 @@ from server.db.tables.replication import (
 from server.db.tables.sealed import (
     DataKeyRow,
     DistrictKeyRow,
-    IdentifierAccess,
     ResidentIdentifier,
 )
 from server.db.tables.subjects import SubjectCopy, SubjectRequest, SubjectStep
@@ -76,6 +77,7 @@ __all__ = [
     "AreaCode",
     "Assignment",
     "BoundaryChange",
+    "BreakGlass",
     "Bucket",
     "BucketExit",
     "Claim",
@@ -93,7 +95,7 @@ __all__ = [
     "GridVersion",
     "HeldRow",
     "Household",
-    "IdentifierAccess",
+    "HouseholdRegister",
     "Incarnation",
     "Incident",
     "MediaBlob",
