@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from sync.fields import Choice, FieldType, Media, Ref, Text
-from sync.kinds import KINDS, SET_ELEMENTS_MAX, TIME_MS
+from sync.kinds import KINDS, SET_ELEMENTS_MAX, TIME_MS, Kind
 from sync.mutation import EMPTY
 from sync.outcome import Code
 from sync.record import Credit, Status
@@ -23,6 +23,8 @@ RESOLVE = "resolve"
 ARCHIVE = "archive"
 RESTORE = "restore"
 ERASE = "erase"
+RESTRICT = "restrict"
+LIFT = "lift"
 MERGE = "merge_into"
 REASONS = ("person_asked", "no_longer_needed", "entered_wrongly", "law")
 """Why something is erased: words of a list, so that the reason itself names nobody."""
@@ -184,11 +186,20 @@ _SHELVING = Act(args=_TEXT, required=frozenset({"text"}))
 _ERASING = Act(
     args={"reason": Choice(REASONS), "grid": Ref("grid")}, required=frozenset({"reason"})
 )
+_RESTRICTING = Act(args={"request": Ref("request")}, required=frozenset({"request"}))
 _MERGING = Act(args={"into": Ref("record"), **_TEXT}, required=frozenset({"into", "text"}))
 _OF_MERGED: Mapping[str, Act] = {MERGE: _MERGING}
 _OF_ERASED: Mapping[str, Act] = {ERASE: _ERASING}
+_OF_RESTRICTED: Mapping[str, Act] = {RESTRICT: _RESTRICTING, LIFT: _RESTRICTING}
 _OF_ALL: Mapping[str, Act] = {RESOLVE: _RESOLVE}
 _OF_ARCHIVED: Mapping[str, Act] = {ARCHIVE: _SHELVING, RESTORE: _SHELVING}
+
+
+def _is_restricted_by_act(kind: Kind) -> bool:
+    """Say whether people ask for it of a kind of record; facts follow those."""
+    return "restricted" in kind.fields and not kind.create_only
+
+
 _LIFE: Mapping[str, Mapping[str, Act]] = {TASK: _TASK_ACTS, INCIDENT: _INCIDENT_ACTS}
 _ACTS: Mapping[str, Mapping[str, Act]] = {
     kind.name: {
@@ -197,6 +208,7 @@ _ACTS: Mapping[str, Mapping[str, Act]] = {
         **(_OF_ARCHIVED if "archived" in kind.fields else EMPTY),
         **(_OF_MERGED if "merged_into" in kind.fields else EMPTY),
         **(_OF_ERASED if "erased" in kind.fields else EMPTY),
+        **(_OF_RESTRICTED if _is_restricted_by_act(kind) else EMPTY),
     }
     for kind in KINDS.values()
 }

@@ -13,8 +13,16 @@ from server.history.reading import Line, history_lines
 from server.history.schemas import HistoryItem, HistoryParameters
 from server.inbox.access import InboxPrincipal, may_read_values
 from server.paging import Page, decode_cursor, paged
-from server.problems import Forbidden, InvalidParameter, NotFound, problems
+from server.problems import (
+    Forbidden,
+    InvalidParameter,
+    NotFound,
+    RecordRestricted,
+    problems,
+)
 from server.recordids import PathId
+from sync.codec import decode_record
+from sync.state import restricted_for
 
 router = APIRouter(prefix="/v1/records", tags=["history"])
 
@@ -38,8 +46,11 @@ async def read_history(
     key = decode_cursor(parameters.cursor, int)
 
     def read(db: Connection) -> list[Line]:
-        if record_in(db, scope_of(db, principal, now), record_id) is None:
+        found = record_in(db, scope_of(db, principal, now), record_id)
+        if found is None:
             raise NotFound
+        if parameters.values and restricted_for(decode_record(*found)):
+            raise RecordRestricted
         after = -1 if key is None else key[0]
         return list(
             history_lines(

@@ -17,7 +17,7 @@ from server.households.schemas import (
     ResidentBody,
     VisitBody,
 )
-from server.problems import NotFound
+from server.problems import NotFound, Problem, RecordRestricted
 from server.replication.standing import refuse_merged
 
 
@@ -92,12 +92,19 @@ def the_household(db: Connection, scope: Scope, household_id: str) -> RegistryRo
     Raises:
         NotFound: if there is none.
         RecordMerged: if another household stands for it.
+        RecordRestricted: if nobody may use it.
     """
     rows = queries.households_in(db, scope, equal={"id": household_id}, after_id=None, limit=1)
     if not rows:
-        raise NotFound
+        raise _not_given(db, scope, household_id)
     refuse_merged(db, rows[0])
     return rows[0]
+
+
+def _not_given(db: Connection, scope: Scope, record_id: str) -> Problem:
+    """Why a household or resident is not given out: there is none, or nobody may use it."""
+    restricted = queries.is_restricted_in(db, scope, record_id)
+    return RecordRestricted() if restricted else NotFound()
 
 
 def the_resident(db: Connection, scope: Scope, resident_id: str) -> RegistryRow:
@@ -106,10 +113,11 @@ def the_resident(db: Connection, scope: Scope, resident_id: str) -> RegistryRow:
     Raises:
         NotFound: if there is none.
         RecordMerged: if another resident stands for this one.
+        RecordRestricted: if nobody may use it.
     """
     rows = queries.residents_in(db, scope, equal={"id": resident_id}, limit=1)
     if not rows:
-        raise NotFound
+        raise _not_given(db, scope, resident_id)
     refuse_merged(db, rows[0])
     return rows[0]
 

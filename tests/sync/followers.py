@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 
 from sync.dependants import Family
-from sync.lifecycle import ERASE, MERGE, RESOLVE
+from sync.lifecycle import ERASE, LIFT, MERGE, RESOLVE, RESTRICT
 from sync.mutation import Mutation
 from sync.record import Record
 from sync.state import merged_into
@@ -16,7 +16,7 @@ def followers(
     leaders = [
         each.record
         for each in mutations
-        if "grid" in each.set or each.act in {"assign", ERASE, MERGE, RESOLVE}
+        if "grid" in each.set or each.act in {"assign", ERASE, LIFT, MERGE, RESOLVE, RESTRICT}
     ]
     if not leaders:
         return {}
