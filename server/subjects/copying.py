@@ -61,6 +61,7 @@ PLACES: Final[Mapping[str, str]] = MappingProxyType(
         "report": _MATTERS,
         "resident": "records",
         "resident_identifier": "identity_numbers",
+        "service_point": _STAFF,
         "snapshot": "records",
         "subject_copy": "requests",
         "subject_request": "requests",

@@ -51,6 +51,7 @@ ROOMS = {
         "merging",
         "privacy",
         "servicepoints",
+        "subjects",
         "web",
     ),
     "replication": ("replication",),
