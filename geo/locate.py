@@ -7,7 +7,7 @@ any doubt at all.
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -164,6 +164,22 @@ class GridIndex:
                 only = Candidate(self._ids[hits[0]], distance, inside=True)
                 return Location((only,), certain=True)
         return self._around(lon, lat, min(accuracy_m, ACCURACY_M_MAX), frozenset(hits))
+
+    def distance_m(
+        self, lon: float, lat: float, among: Callable[[str], bool], *, reach_m: float
+    ) -> float:
+        """Return metres from a WGS 84 position to the nearest of the grids that `among` takes.
+
+        0 in one or on its edge, infinity if none is within `reach_m`, itself at most
+        `ACCURACY_M_MAX`.
+        """
+        box = shapely.box(*_box(Disc(lon, lat, reach_m)))
+        near = [each for each in self._tree.query(box).tolist() if among(self._ids[each])]
+        holding = self._tree.query(shapely.points((lon, lat)), predicate="intersects")
+        if not set(near).isdisjoint(holding.tolist()):
+            return 0.0
+        nearest = min(self._distances_m(lon, lat, near), default=math.inf)
+        return nearest if nearest <= reach_m else math.inf
 
     def locate_many(
         self,

@@ -127,10 +127,12 @@ class Known:
     `settled` holds the stored outcomes of the n that the batch repeats. `records` holds every
     existing record that `sync.push.references` asks for. `authority` says when the author's
     assignments covered each bucket; absent = never. `located` is by n. `faulty` are the n that
-    could not be stored as decided: a person must look. `stopped` says that an earlier part of
-    the same request met a gap. `actors` are the accounts accepted beside the author, by id.
-    `held` is, by the n of a console's ruling, what it is about. `group` is the group of the
-    mutation settled last; it needs to be known only if the batch holds mutations with one.
+    could not be stored as decided: a person must look. `doubtful` are the n whose position
+    seems to be labelled with a wrong datum: what would count waits for a person. `stopped` says
+    that an earlier part of the same request met a gap. `actors` are the accounts accepted
+    beside the author, by id. `held` is, by the n of a console's ruling, what it is about.
+    `group` is the group of the mutation settled last; it needs to be known only if the batch
+    holds mutations with one.
     """
 
     device: DeviceState
@@ -139,6 +141,7 @@ class Known:
     authority: Mapping[str, tuple[Interval, ...]] = field(default_factory=lambda: EMPTY)
     located: Mapping[int, Located] = field(default_factory=lambda: EMPTY)
     faulty: frozenset[int] = frozenset()
+    doubtful: frozenset[int] = frozenset()
     stopped: bool = False
     group: str | None = None
     actors: Mapping[str, Acting] = field(default_factory=lambda: EMPTY)

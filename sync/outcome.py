@@ -50,6 +50,7 @@ class Code(StrEnum):
     OLDER_SCHEMA = "older-schema"
     NEWER_SCHEMA = "newer-schema"
     RESTRICTED = "restricted"
+    DOUBTFUL_DATUM = "doubtful-datum"
     # recorded: the fact is kept, the state it asked for did not change; so is a report with
     # `UNKNOWN_PARENT`, which got an incident of its own
     ALREADY_EXISTS = "already-exists"

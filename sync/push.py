@@ -268,7 +268,8 @@ class _Planning:
     def _taken(self, mutation: Mutation, at_ms: int, quality: Quality) -> Verdict:
         """Decide a mutation and lay what it changes over the records.
 
-        What is written in a version of the record schema that is not read here waits.
+        What is written in a version of the record schema that is not read here waits, and so
+        does what would count at a place that is doubtful.
         """
         if mutation.skew is not None:
             return Verdict(outcome=Outcome.HELD, code=mutation.skew, field="schema", rev=0)
@@ -276,6 +277,9 @@ class _Planning:
             verdict, changed = self._decided(mutation, at_ms, quality)
         except Exception:  # noqa: BLE001 - one bad mutation must not stop a worker's queue
             return Verdict(outcome=Outcome.HELD, code=Code.SERVER_FAULT, rev=0)
+        if mutation.n in self.known.doubtful and verdict.outcome not in FAILS:
+            code = Code.DOUBTFUL_DATUM
+            return Verdict(outcome=Outcome.HELD, code=code, field="position", rev=0)
         self.records.update(changed)
         self.family.note(changed.values())
         self.writes.update(changed)

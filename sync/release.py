@@ -13,15 +13,13 @@ from typing import Any, Final
 
 from sync.decide import decide
 from sync.known import Author, Held, Located
-from sync.mutation import EMPTY, Mutation
+from sync.mutation import EMPTY, Datum, Mutation
 from sync.outcome import Code, Outcome
 from sync.record import Record
 from sync.sheet import Deed, Sheet, Verdict
 
 RELEASE: Final = "release"
 REFUSE: Final = "refuse"
-CORRECTED: Final = ("set", "add", "remove", "args")
-"""The members of a mutation that a release may replace."""
 _RULINGS: Final = frozenset({RELEASE, REFUSE})
 _AUTHORITY: Final = frozenset({Code.NOT_IN_SCOPE, Code.UNKNOWN_RECORD, Code.UNKNOWN_PARENT})
 
@@ -82,12 +80,17 @@ def ruling_of(mutation: Mutation) -> Ruling:
 def released(waiting: Mutation, act: Mutation) -> Mutation:
     """Return the mutation that `act` lets go: with its corrections, and the base that counts.
 
-    The base is the ruling's: that of the waiting mutation, or less if it was from the future.
+    `corrected` holds members that count instead (`set`, `add`, `remove`, `args`), and the
+    `datum` of a position that was labelled wrong. The base is the ruling's: that of the waiting
+    mutation, or less if it was from the future.
     """
     said: dict[str, Any] = dict(ruling_of(act).corrected)
     for name in ("add", "remove"):
         if name in said:
             said[name] = {key: tuple(each) for key, each in said[name].items()}
+    datum = said.pop("datum", None)
+    if datum is not None and waiting.position is not None:
+        said["position"] = replace(waiting.position, datum=Datum(datum))
     return replace(waiting, base=act.base, actor=None, **said)
 
 

@@ -12,8 +12,8 @@ from server.casework.reading import (
     class_body,
     incident_body,
     incident_with_history,
+    one_report_body,
     report_bodies,
-    report_body,
     task_body,
     the_report,
     the_task,
@@ -25,6 +25,7 @@ from server.casework.schemas import (
     IncidentParameters,
     IncidentPatch,
     IncidentWithHistory,
+    OneReportBody,
     ReportBody,
     ReportCreate,
     ReportParameters,
@@ -114,10 +115,10 @@ async def list_reports(
 @router.get("/reports/{report_id}", responses=_READING)
 async def read_report(
     *, report_id: PathId, principal: CaseworkPrincipal, store: StoreDep, now: Now
-) -> ReportBody:
-    """Return one report."""
+) -> OneReportBody:
+    """Return one report, with its position as it was received."""
     return await store.read(
-        lambda db: report_body(db, the_report(db, scope_of(db, principal, now), report_id))
+        lambda db: one_report_body(db, the_report(db, scope_of(db, principal, now), report_id))
     )
 
 

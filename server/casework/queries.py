@@ -67,6 +67,13 @@ def reports_in(
     return db.execute(page.limit(limit)).all()
 
 
+def first_said(db: Connection, record_id: str) -> Sequence[bytes]:
+    """The first bodies in the log about a record, in the order they arrived, at most 10."""
+    log = MutationRow.__table__.c
+    statement = select(log.body).where(log.record_id == record_id).order_by(log.pos).limit(10)
+    return db.execute(statement).scalars().all()
+
+
 def observed_in(interval: Interval) -> list[ColumnElement[bool]]:
     """Conditions that an incident was observed (or else arrived) in `interval`."""
     at_ms = func.coalesce(_incident.observed_at_ms, _incident.created_ms)

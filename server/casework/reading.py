@@ -15,6 +15,8 @@ from server.casework.schemas import (
     ClassBody,
     IncidentBody,
     IncidentWithHistory,
+    MeasuredBody,
+    OneReportBody,
     ReportBody,
     TaskBody,
     TimelineEntry,
@@ -23,9 +25,12 @@ from server.households.queries import contested_fields
 from server.problems import NotFound
 from server.replication.locating import remembered
 from server.replication.standing import refuse_merged
+from sync.mutation import Position
 from sync.outcome import Outcome
+from sync.wire_mutation import stored_mutation
 
 _CM_PER_M = 100
+_E7 = 10**7
 # Work is told by claims, which are kept whether a phone or an office made them.
 _CLAIMS = frozenset({"accept", "start", "finish", "not_executable"})
 _SAID = ("text", "instruction")
@@ -74,6 +79,23 @@ def report_bodies(db: Connection, rows: Sequence[CaseRow]) -> list[ReportBody]:
 def report_body(db: Connection, row: CaseRow) -> ReportBody:
     """One report."""
     return report_bodies(db, [row])[0]
+
+
+def one_report_body(db: Connection, row: CaseRow) -> OneReportBody:
+    """One report, with the position that came with it, out of the log."""
+    sent = (stored_mutation(body).position for body in queries.first_said(db, row.id))
+    measured = next((each for each in sent if each is not None), None)
+    body = dict(report_body(db, row))
+    return OneReportBody(**body, measured=None if measured is None else _measured(measured))
+
+
+def _measured(position: Position) -> MeasuredBody:
+    return MeasuredBody(
+        lon=position.lon_e7 / _E7,
+        lat=position.lat_e7 / _E7,
+        datum=position.datum.value,
+        accuracy_m=position.accuracy_cm / _CM_PER_M,
+    )
 
 
 def _report_body(row: CaseRow, then: Version | None) -> ReportBody:

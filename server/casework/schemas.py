@@ -242,6 +242,26 @@ class ReportBody(BaseModel):
     created_ms: int
 
 
+class MeasuredBody(BaseModel):
+    """A position as it was received, in the datum it was labelled with."""
+
+    lon: float
+    lat: float
+    datum: str
+    accuracy_m: float
+
+
+class OneReportBody(ReportBody):
+    """One report with the position that came with it.
+
+    `datum` is what that was converted from: the label, or what a person said it really is.
+    """
+
+    measured: MeasuredBody | None = Field(
+        description="As it was received; null without a place, or when it was erased."
+    )
+
+
 class IncidentBody(BaseModel):
     """One incident. `rev` is what `If-Match` compares."""
 

@@ -7,7 +7,6 @@ from sqlalchemy import Connection, Row, func, select, update
 
 from server.areas.scope import Scope, within
 from server.db.bulk import among
-from server.db.restricted import unrestricted
 from server.db.tables import Account, Area, Conflict, Device, MutationRow, RecordRow
 
 ConflictRow = Row[*tuple[Any, ...]]
@@ -40,7 +39,7 @@ def conflicts_in(
             _owner.c.login.label("owner_login"),
         )
         .select_from(joined)
-        .where(within(_conflict.area_no, scope), unrestricted(_conflict.record_id))
+        .where(within(_conflict.area_no, scope), record.restricted.is_(None))
     )
     for name, value in equal.items():
         statement = statement.where(_conflict[name] == value)

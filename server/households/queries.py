@@ -41,7 +41,7 @@ def _households(scope: Scope) -> Select[*tuple[Any, ...]]:
     return (
         select(*_household, *dwelling)
         .select_from(joined)
-        .where(within(_household.area_no, scope), _household.restricted.is_(None))
+        .where(within(_household.area_no, scope))
     )
 
 
@@ -91,9 +91,7 @@ def residents_in(
     db: Connection, scope: Scope, *, equal: dict[str, Any], limit: int = RESIDENTS_MAX
 ) -> Sequence[RegistryRow]:
     """Residents whose columns equal `equal`, by id, at most `limit`."""
-    statement = select(*_resident).where(
-        within(_resident.area_no, scope), _resident.restricted.is_(None)
-    )
+    statement = select(*_resident).where(within(_resident.area_no, scope))
     for name, value in equal.items():
         statement = statement.where(_resident[name] == value)
     return db.execute(statement.order_by(_resident.id).limit(limit)).all()
@@ -121,18 +119,6 @@ def visits_in(
         )
     newest = (_visit.created_ms.desc(), _visit.id.desc())
     return db.execute(statement.order_by(*newest).limit(limit)).all()
-
-
-def is_restricted_in(db: Connection, scope: Scope, record_id: str) -> bool:
-    """Say whether an id is that of a household or resident in scope whom nobody may use."""
-    return any(
-        db.execute(
-            select(of.id).where(
-                within(of.area_no, scope), of.id == record_id, of.restricted.is_not(None)
-            )
-        ).first()
-        for of in (_household, _resident)
-    )
 
 
 def contested_fields(db: Connection, scope: Scope, record_id: str) -> list[str]:

@@ -17,7 +17,7 @@ from server.households.schemas import (
     ResidentBody,
     VisitBody,
 )
-from server.problems import NotFound, Problem, RecordRestricted
+from server.problems import NotFound, RecordRestricted
 from server.replication.standing import refuse_merged
 
 
@@ -96,15 +96,16 @@ def the_household(db: Connection, scope: Scope, household_id: str) -> RegistryRo
     """
     rows = queries.households_in(db, scope, equal={"id": household_id}, after_id=None, limit=1)
     if not rows:
-        raise _not_given(db, scope, household_id)
+        raise NotFound
+    _refuse_restricted(rows[0])
     refuse_merged(db, rows[0])
     return rows[0]
 
 
-def _not_given(db: Connection, scope: Scope, record_id: str) -> Problem:
-    """Why a household or resident is not given out: there is none, or nobody may use it."""
-    restricted = queries.is_restricted_in(db, scope, record_id)
-    return RecordRestricted() if restricted else NotFound()
+def _refuse_restricted(row: RegistryRow) -> None:
+    """Raise `RecordRestricted` if nobody may use what a row is about."""
+    if row.restricted is not None:
+        raise RecordRestricted
 
 
 def the_resident(db: Connection, scope: Scope, resident_id: str) -> RegistryRow:
@@ -117,9 +118,16 @@ def the_resident(db: Connection, scope: Scope, resident_id: str) -> RegistryRow:
     """
     rows = queries.residents_in(db, scope, equal={"id": resident_id}, limit=1)
     if not rows:
-        raise _not_given(db, scope, resident_id)
+        raise NotFound
+    _refuse_restricted(rows[0])
     refuse_merged(db, rows[0])
     return rows[0]
+
+
+def is_usable(db: Connection, scope: Scope, resident_id: str) -> bool:
+    """Say whether a resident in scope may be used, because nothing restricts that."""
+    usable = {"id": resident_id, "restricted": None}
+    return bool(queries.residents_in(db, scope, equal=usable, limit=1))
 
 
 def whole_household(db: Connection, scope: Scope, household_id: str) -> HouseholdWithResidents:

@@ -25,7 +25,6 @@ def kept_in(db: Connection, scope: Scope, resident_id: str, *, now_ms: int) -> S
         .select_from(_JOINED)
         .where(
             within(_resident.area_no, scope),
-            _resident.restricted.is_(None),
             _kept.resident_id == resident_id,
             _kept.expires_ms > now_ms,
         )
@@ -42,7 +41,6 @@ def found_in(
         .select_from(_JOINED)
         .where(
             within(_resident.area_no, scope),
-            _resident.restricted.is_(None),
             _kept.kind == kind,
             _kept.blind_index.in_(list(indexes)),
             _kept.expires_ms > now_ms,

@@ -104,8 +104,9 @@ def _submitted(db: Connection, asking: Asking, drafts: Sequence[Draft]) -> list[
 def _check_correction(asking: Asking, row: InboxRow, correction: Correction) -> None:
     if not may_read_values(asking.principal):
         raise Forbidden("Only a dispatcher reads and corrects what work says.")
-    is_act = json.loads(row.body).get("act") is not None
-    wrong = {"set", "add", "remove"} if is_act else {"args"}
+    sent = json.loads(row.body)
+    wrong = {"args"} if sent.get("act") is None else {"set", "add", "remove"}
+    wrong |= set() if sent.get("position") else {"datum"}
     misplaced = sorted(wrong & correction.members().keys())
     if misplaced:
         reason = "does not belong to this mutation"

@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
+from sqlalchemy import Connection
 
 from server.areas.queries import narrowed, scope_of
 from server.consolewrites import Asking, tagged
@@ -12,7 +13,7 @@ from server.inbox import commands
 from server.inbox.access import AskingDep, InboxPrincipal
 from server.inbox.commands import Rehearsed, Word
 from server.inbox.queries import inbox_rows
-from server.inbox.reading import summary_of, the_held
+from server.inbox.reading import summaries_of, the_held
 from server.inbox.schemas import (
     BulkRefusal,
     BulkRelease,
@@ -72,8 +73,9 @@ async def list_held(
         "code": parameters.code,
         "outcome": parameters.outcome,
     }
-    found = await store.read(
-        lambda db: inbox_rows(
+
+    def read(db: Connection) -> Page[HeldSummary]:
+        found = inbox_rows(
             db,
             narrowed(db, scope_of(db, principal, now), parameters.area),
             equal={name: value for name, value in named.items() if value is not None},
@@ -81,11 +83,12 @@ async def list_held(
             after=key,
             limit=parameters.limit + 1,
         )
-    )
-    page, following = paged(
-        found, parameters.limit, lambda row: (row.held_ms, row.device_id, row.n)
-    )
-    return Page(items=[summary_of(row, now) for row in page], next=following)
+        page, following = paged(
+            found, parameters.limit, lambda row: (row.held_ms, row.device_id, row.n)
+        )
+        return Page(items=summaries_of(db, page, now), next=following)
+
+    return await store.read(read)
 
 
 @router.get("/{device}/{n}", response_model=HeldBody, responses=problems(Forbidden, NotFound))

@@ -8,7 +8,6 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, func, or_, select
 
 from server.areas.scope import Scope, within
 from server.db.bulk import among
-from server.db.restricted import unrestricted
 from server.db.tables import Account, Area, Device, HeldRow, MutationRow, RecordRow
 
 InboxRow = Row[*tuple[Any, ...]]
@@ -54,7 +53,7 @@ def _waiting(scope: Scope) -> Select[*tuple[Any, ...]]:
             _area.code.label("area_code"),
         )
         .select_from(joined)
-        .where(within(_AREA_NO, scope), unrestricted(_held.record_id))
+        .where(within(_AREA_NO, scope), _record.restricted.is_(None))
     )
 
 

@@ -12,8 +12,10 @@ from server.inbox.access import may_read_values
 from server.inbox.queries import InboxRow, inbox_rows, taken_rows
 from server.inbox.schemas import Copy, HeldBody, HeldSummary, Person
 from server.problems import NotFound
+from server.replication.doubting import Proposals, proposed_for
 from sync.canonical import canonical
 from sync.fields import is_name
+from sync.outcome import Code
 
 ORPHAN_AFTER_MS = 5 * 86_400_000
 _CHANGES = (("set", "set"), ("add", "add to"), ("remove", "remove from"))
@@ -42,7 +44,17 @@ def _phrases(body: Any, members: Iterable[tuple[str, str]]) -> Iterator[str]:
             yield f"{word} {', '.join(names)}"
 
 
-def _members(row: InboxRow, now_ms: int) -> dict[str, Any]:
+def proposals(db: Connection, rows: Sequence[InboxRow]) -> Proposals:
+    """By device and n, the datum that open rows with a doubtful position seem to be in."""
+    doubted = {
+        (row.device_id, row.n): (row.actor or row.account_id, row.body)
+        for row in rows
+        if row.status == "open" and row.code == Code.DOUBTFUL_DATUM
+    }
+    return proposed_for(db, doubted) if doubted else {}
+
+
+def _members(row: InboxRow, proposed: Proposals, now_ms: int) -> dict[str, Any]:
     actor = None if row.actor is None else Person(id=row.actor, login=row.actor_login)
     waits = row.status == "open" and row.awaits is not None and not row.arrived
     return {
@@ -64,6 +76,7 @@ def _members(row: InboxRow, now_ms: int) -> dict[str, Any]:
         "arrived": row.status == "open" and bool(row.arrived),
         "orphan": waits and row.held_ms + ORPHAN_AFTER_MS <= now_ms,
         "status": row.status,
+        "proposed_datum": proposed.get((row.device_id, row.n)),
         "version": row.version,
         "decided_ms": row.decided_ms,
         "decided_by": row.decided_by_login,
@@ -74,9 +87,10 @@ def _members(row: InboxRow, now_ms: int) -> dict[str, Any]:
     }
 
 
-def summary_of(row: InboxRow, now_ms: int) -> HeldSummary:
-    """A row without what it says."""
-    return HeldSummary(**_members(row, now_ms))
+def summaries_of(db: Connection, rows: Sequence[InboxRow], now_ms: int) -> list[HeldSummary]:
+    """Rows without what they say."""
+    proposed = proposals(db, rows)
+    return [HeldSummary(**_members(row, proposed, now_ms)) for row in rows]
 
 
 def the_row(db: Connection, scope: Scope, device: str, n: int) -> InboxRow:
@@ -99,7 +113,7 @@ def the_held(db: Connection, scope: Scope, asking: Asking, key: tuple[str, int])
     """
     row = the_row(db, scope, *key)
     return HeldBody(
-        **_members(row, asking.now_ms),
+        **_members(row, proposals(db, [row]), asking.now_ms),
         body=json.loads(row.body) if may_read_values(asking.principal) else None,
         sent_again=copies_of(db, [row]).get(row.n) if row.status == "open" else None,
     )

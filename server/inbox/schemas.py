@@ -6,6 +6,7 @@ from pydantic import BaseModel, Field, StringConstraints, model_validator
 
 from server.areas.schemas import AREA_CHARS_MAX
 from server.fieldrules import Body
+from server.grids.schemas import DatumName
 from server.paging import PageParameters
 from server.recordids import IdText
 from sync.kinds import SET_ELEMENTS_MAX
@@ -70,6 +71,9 @@ class HeldSummary(BaseModel):
     arrived: bool = Field(description="The record it waited for exists by now.")
     orphan: bool = Field(description="The record it waits for has not come in five days.")
     status: str
+    proposed_datum: DatumName | None = Field(
+        description="Of `doubtful-datum`: what the position seems to be in, as it looks now."
+    )
     version: int = Field(description="What `If-Match` compares.")
     decided_ms: int | None
     decided_by: str | None = Field(description="Login of who released or refused it.")
@@ -105,6 +109,9 @@ class Correction(Body):
     remove: Annotated[Elements, Field(max_length=FIELDS_MAX)] | None = None
     args: Annotated[dict[Name, FieldValue | list[str]], Field(max_length=FIELDS_MAX)] | None = (
         None
+    )
+    datum: DatumName | None = Field(
+        None, description="What the position really is in; it is converted anew."
     )
 
     @model_validator(mode="after")

@@ -15,7 +15,8 @@ from server.identity.queries import AssignmentSpan, assignments_of_all
 from server.replication import queries
 from server.replication.actor_queries import actor_rows
 from server.replication.dependants import ids_below, moved_by, with_survivors
-from server.replication.locating import locate_all
+from server.replication.doubting import doubtful_in
+from server.replication.locating import Lying, locate_all
 from server.replication.queries import DbRow
 from server.replication.waiting import Cited, cited_by, held_of
 from sync.codec import decode_record
@@ -311,8 +312,8 @@ def gather(db: Connection, batches: Sequence[Batch]) -> list[Gathered]:
     holders = {each.holder for each in briefs if each.holder is not None}
     spans = assignments_of_all(db, holders) if holders else {}
     return [
-        _gathered(db, brief, loaded, located, spans=spans)
-        for brief, loaded, located in zip(briefs, loads, places, strict=True)
+        _gathered(db, brief, loaded, lying, spans=spans)
+        for brief, loaded, lying in zip(briefs, loads, places, strict=True)
     ]
 
 
@@ -320,11 +321,12 @@ def _gathered(
     db: Connection,
     brief: _Brief,
     loaded: Loaded,
-    located: Mapping[int, Located],
+    lying: Lying,
     *,
     spans: Mapping[str, Sequence[AssignmentSpan]],
 ) -> Gathered:
     batch, cited, sound, stored = brief.batch, brief.cited, brief.sound, loaded.stored
+    located = lying.located
     leaders, followers = _followers(db, batch.author, sound, loaded.records)
     if not followers <= loaded.asked:
         stored |= stored_records(db, followers - loaded.asked)
@@ -344,6 +346,7 @@ def _gathered(
         ),
         located=located,
         faulty=batch.faulty,
+        doubtful=doubtful_in(db, lying, sound, holder=brief.holder, spans=spans),
         stopped=batch.stopped,
         group=next((group_of(row.body) for row in brief.rows if row.n == brief.last), None),
         actors=_actors(db, batch.author, sound, numbers),

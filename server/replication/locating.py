@@ -18,15 +18,16 @@ from server.replication import queries, version_queries
 from sync.mutation import Malformed, Mutation, Position
 from sync.push import Located
 
-_E7 = 10**7
+E7 = 10**7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
-    """An index and the version of the boundaries it was built from."""
+    """An index, the area number of each grid in it, and the version of the boundaries."""
 
     version: int
     index: GridIndex
+    area_nos: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +51,8 @@ def published(db: Connection) -> Published:
         index = GridIndex.build(
             {row.id: row.geom for row in rows}, {row.id: row.code for row in rows}
         )
-        known = Published(version=version, index=index)
+        numbers = {row.id: row.area_no for row in rows}
+        known = Published(version=version, index=index, area_nos=numbers)
         _published[db.engine] = known
     return known
 
@@ -80,19 +82,27 @@ def remembered(db: Connection) -> Remembered:
 
 def place(index: GridIndex, position: Position) -> Located:
     """Convert one position to WGS 84 and name the grid it most likely lies in."""
-    lon, lat = to_wgs84(position.lon_e7 / _E7, position.lat_e7 / _E7, position.datum.value)
+    lon, lat = to_wgs84(position.lon_e7 / E7, position.lat_e7 / E7, position.datum.value)
     location = index.locate(lon, lat, position.accuracy_cm / 100)
     return Located(
         grid=location.grid,
-        lon_e7=round(lon * _E7),
-        lat_e7=round(lat * _E7),
+        lon_e7=round(lon * E7),
+        lat_e7=round(lat * E7),
         certain=location.certain,
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lying:
+    """Where the positions of a batch lie, by n, and among what; None if it has none."""
+
+    published: Published | None
+    located: Mapping[int, Located]
+
+
 def locate_all(
     db: Connection, batches: Sequence[Iterable[Mutation | Malformed]]
-) -> list[Mapping[int, Located]]:
+) -> list[Lying]:
     """For each batch, locate every mutation with a position, by n; no query if none has one."""
     placed = [
         [
@@ -103,6 +113,9 @@ def locate_all(
         for batch in batches
     ]
     if not any(placed):
-        return [{} for _ in placed]
-    index = published(db).index
-    return [{n: place(index, position) for n, position in each} for each in placed]
+        return [Lying(published=None, located={}) for _ in placed]
+    known = published(db)
+    return [
+        Lying(published=known, located={n: place(known.index, each) for n, each in batch})
+        for batch in placed
+    ]

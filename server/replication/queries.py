@@ -254,7 +254,7 @@ def add_records(db: Connection, rows: Sequence[Mapping[str, Any]]) -> int:
 
 def records_replaced(rows: Rows) -> Upsert:
     """Replace records by id."""
-    changed = ("bucket", "area_no", "rev", "seq", "truth", "body", "hash")
+    changed = ("bucket", "area_no", "rev", "seq", "truth", "body", "hash", "restricted")
     return Upsert(table=RECORD, rows=rows, key=("id",), update=changed)
 
 
@@ -387,6 +387,7 @@ def counter_value(db: Connection, name: str) -> int:
 
 
 def grid_shapes(db: Connection) -> Sequence[DbRow]:
-    """`(id, code, geom)` of every grid in force, by code."""
-    statement = select(GRID.c.id, GRID.c.code, GRID.c.geom).where(GRID.c.valid_to_ms.is_(None))
+    """`(id, code, area_no, geom)` of every grid in force, by code."""
+    columns = (GRID.c.id, GRID.c.code, GRID.c.area_no, GRID.c.geom)
+    statement = select(*columns).where(GRID.c.valid_to_ms.is_(None))
     return db.execute(statement.order_by(GRID.c.code)).all()

@@ -39,7 +39,7 @@ def make_copy(db: Connection, asking: Asking, request_id: str, *, rev: int, days
     scope = scope_of(db, asking.principal, asking.now_ms)
     if record_in(db, scope, record) is None or erased_among(db, [record]):
         raise NotFound
-    made: Copied = copy_of(db, row.about, record, now_ms=asking.now_ms)
+    made: Copied = copy_of(db, scope, row.about, record, now_ms=asking.now_ms)
     queries.keep_copy(
         db,
         {

@@ -14,7 +14,6 @@ from server.db.tables import (
     HeldRow,
     IdentifierAccess,
     RecordRow,
-    ResidentIdentifier,
     SubjectRequest,
     SubjectStep,
 )
@@ -23,7 +22,6 @@ DbRow = Row[*tuple[Any, ...]]
 _record = RecordRow.__table__.c
 _conflict = Conflict.__table__.c
 _held = HeldRow.__table__.c
-_kept = ResidentIdentifier.__table__.c
 _looked = IdentifierAccess.__table__.c
 _entry = AccessEntry.__table__.c
 _way = AccessRecord.__table__.c
@@ -65,14 +63,6 @@ def waiting(db: Connection, ids: Sequence[str], *, limit: int) -> Sequence[DbRow
         _held.decided_ms,
     ).where(among(db, _held.record_id, list(ids)))
     return db.execute(statement.order_by(_held.held_ms).limit(limit)).all()
-
-
-def identifiers(db: Connection, ids: Sequence[str]) -> Sequence[DbRow]:
-    """Which identity numbers are kept, for what and until when; no number."""
-    statement = select(
-        _kept.resident_id, _kept.kind, _kept.purpose, _kept.set_ms, _kept.expires_ms
-    ).where(among(db, _kept.resident_id, list(ids)))
-    return db.execute(statement.order_by(_kept.resident_id, _kept.kind)).all()
 
 
 def identifier_looks(db: Connection, ids: Sequence[str], *, limit: int) -> Sequence[DbRow]:

@@ -13,8 +13,10 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
+from server.areas.scope import Scope
 from server.db.holdings import column_holdings
 from server.erasure.queries import without_effect
+from server.identifiers.queries import kept_in
 from server.replication.dependants import ids_below
 from server.replication.history_queries import history_of
 from server.subjects import copy_queries as queries
@@ -102,7 +104,7 @@ def ids_about(db: Connection, about: str, record: str) -> tuple[str, ...]:
     return tuple(sorted((below - theirs) | {record}))
 
 
-def copy_of(db: Connection, about: str, record: str, *, now_ms: int) -> Copied:
+def copy_of(db: Connection, scope: Scope, about: str, record: str, *, now_ms: int) -> Copied:
     """Gather everything that is held about a household or a resident, as of now."""
     ids = ids_about(db, about, record)
     own = [_decoded(row) for row in queries.records(db, ids)]
@@ -119,7 +121,7 @@ def copy_of(db: Connection, about: str, record: str, *, now_ms: int) -> Copied:
             _disagreement(row) for row in queries.disagreements(db, ids, limit=ROWS_MAX + 1)
         ],
         "waiting": _plain(queries.waiting(db, ids, limit=ROWS_MAX + 1)),
-        "identity_numbers": _plain(queries.identifiers(db, ids))
+        "identity_numbers": _numbers(db, scope, record, now_ms)
         + _plain(queries.identifier_looks(db, ids, limit=ROWS_MAX + 1)),
         "readers": _plain(queries.readers(db, ids, limit=ROWS_MAX + 1)),
         "requests": _plain(queries.requests(db, [record], limit=ROWS_MAX + 1)),
@@ -230,6 +232,19 @@ def _said(body: bytes) -> dict[str, Any]:
     }
     named = {name: dict(each) for name, each in parts.items() if each}
     return {"act": mutation.act} | named
+
+
+def _numbers(db: Connection, scope: Scope, record: str, now_ms: int) -> list[dict[str, Any]]:
+    """Which identity numbers are kept of a resident, for what and until when; no number."""
+    return [
+        {
+            "kind": row.kind,
+            "purpose": row.purpose,
+            "set_ms": row.set_ms,
+            "expires_ms": row.expires_ms,
+        }
+        for row in kept_in(db, scope, record, now_ms=now_ms)
+    ]
 
 
 def _disagreement(row: DbRow) -> dict[str, Any]:

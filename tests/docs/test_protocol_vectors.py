@@ -15,12 +15,13 @@ from tools.vectors import VECTORS, page_texts, vector_text
 from tools.vectors_tables import MARKED, TABLES
 
 # Answered only when the server itself is at fault or so busy that it takes less, in a story of
-# more than a hundred mutations, or of versions that have not become too old yet.
+# more than a hundred mutations, of versions that have not become too old yet, or about a map.
 NOT_IN_A_STORY = {
     Code.SERVER_FAULT,
     Code.BATCH_LIMIT,
     Code.GROUP_TOO_LARGE,
     Code.OLDER_SCHEMA,
+    Code.DOUBTFUL_DATUM,
 }
 
 

@@ -158,6 +158,7 @@ class Backend:
         *batch: Mutation | Malformed,
         received_ms: int = END,
         located: Mapping[int, Located] | None = None,
+        doubtful: frozenset[int] = frozenset(),
         send: ClockReading | None = None,
         last_n: int | None = None,
     ) -> Plan:
@@ -172,6 +173,7 @@ class Backend:
             records=self.gather([*batch, *_let_go(batch, held)], device.id),
             authority={} if device.account in self.strangers else self.authority,
             located=located or {},
+            doubtful=doubtful,
             group=self.groups.get(device.id),
             actors=self.actors,
             held=held,

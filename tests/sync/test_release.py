@@ -7,7 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from sync.fold import fold
-from sync.mutation import Mutation
+from sync.mutation import Datum, Mutation
 from sync.outcome import Code, Outcome
 from sync.release import REFUSE, Why, without_outdated
 from tests.sync.backend import (
@@ -227,6 +227,46 @@ def test_a_released_report_lies_where_it_is_located_now():
     backend.rule(office, ann, 1, located=replace(PLACE, grid=OTHER_GRID))
     assert backend.state(uid("report"))["grid"] == OTHER_GRID
     assert fold(backend.history) == backend.records()
+
+
+@given(histories(), st.data())
+def test_what_is_in_doubt_changes_nothing_until_a_person_lets_it_go(history, data):
+    backend = replay(history, busy_town())
+    dora = Device("elsa")
+    made = dora.mutation(uid("seen"), "report", set={"class": "leak"}, position=at())
+    before = backend.records()
+    plan = backend.push(dora, made, located={1: PLACE}, doubtful=frozenset({1}))
+    (told,) = plan.answers
+    assert (told.outcome, told.code, told.field, told.rev) == (
+        Outcome.HELD,
+        Code.DOUBTFUL_DATUM,
+        "position",
+        0,
+    )
+    assert backend.records() == before
+    datum = data.draw(st.sampled_from([None, *Datum]))
+    corrected = {} if datum is None else {"datum": datum.value}
+    done = backend.rule(
+        Device("desk", console=True), dora, 1, corrected=corrected, located=PLACE
+    )
+    assert done.outcome is Outcome.APPLIED
+    assert backend.state(uid("seen"))["datum"] == (datum or Datum.GCJ02)
+    assert fold(backend.history) == backend.records()
+
+
+def test_what_is_in_doubt_and_cannot_count_is_told_why_it_cannot():
+    ann, backend = Device("ann"), town()
+    made = ann.mutation(uid("report"), "report", set={"class": 7}, position=at())
+    told = backend.push(ann, made, located={1: PLACE}, doubtful=frozenset({1})).answers[0]
+    assert (told.outcome, told.code) == (Outcome.INVALID, Code.BAD_VALUE)
+
+
+def test_a_datum_is_corrected_where_there_is_a_position_only():
+    ann, office, backend = Device("ann"), Device("office", console=True), town()
+    made = ann.mutation(HOUSEHOLD, "household", base=1, set={"door": "1"}, actor=ELSE)
+    backend.push(ann, made)
+    done = backend.rule(office, ann, 1, corrected={"datum": "bd09"})
+    assert (done.outcome, backend.state(HOUSEHOLD)["door"]) == (Outcome.APPLIED, "1")
 
 
 def test_what_a_revoked_device_sent_is_released_under_its_name():

@@ -12,6 +12,7 @@ _TABLES = ("household", "resident", "visit", "note")
 
 def upgrade() -> None:
     db = op.get_bind()
+    db.exec_driver_sql("ALTER TABLE record ADD COLUMN restricted TEXT")
     for table in _TABLES:
         db.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN restricted TEXT")
         db.exec_driver_sql(
@@ -21,6 +22,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     db = op.get_bind()
+    db.exec_driver_sql("ALTER TABLE record DROP COLUMN restricted")
     for table in _TABLES:
         db.exec_driver_sql(f"DROP INDEX ix_{table}_restricted")
         db.exec_driver_sql(f"ALTER TABLE {table} DROP COLUMN restricted")
