@@ -54,6 +54,11 @@ async def maintain(url: str, settings: Settings, wanted: Wanted) -> list[str]:
         copies = await store.write(
             lambda db: drop_expired_copies(db, now_ms=now, dry_run=wanted.dry_run)
         )
+        looks = await store.write(
+            lambda db: queries.forget_looks(
+                db, before_ms=now - wanted.access_days * DAY_MS, dry_run=wanted.dry_run
+            )
+        )
         closed = await store.write(
             lambda db: forget_closed(
                 db, before_ms=now - settings.proof_days * DAY_MS, dry_run=wanted.dry_run
@@ -68,6 +73,7 @@ async def maintain(url: str, settings: Settings, wanted: Wanted) -> list[str]:
         f"work that waited for a record that is here: {missed} released",
         f"snapshots made long ago: {old} dropped",
         f"reads of personal data long ago: {unknown} forgotten",
+        f"looks at identity numbers long ago: {looks} forgotten",
         f"copies for people that expired: {copies} destroyed",
         f"requests of people closed long ago: {closed} forgotten",
         f"work of newer apps that can be read now: {readable} released",

@@ -223,3 +223,11 @@ def looked_since(db: Connection, account_id: str, since_ms: int) -> int:
         _access.act.in_(("reveal", "search")),
     )
     return int(db.execute(statement).scalar_one())
+
+
+def forget_looks(db: Connection, *, before_ms: int, dry_run: bool) -> int:
+    """Forget who did what with identity numbers before an instant, or count it."""
+    old = _access.at_ms < before_ms
+    if dry_run:
+        return int(db.execute(select(func.count()).where(old)).scalar_one())
+    return db.execute(delete(IdentifierAccess.__table__).where(old)).rowcount

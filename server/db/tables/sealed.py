@@ -110,7 +110,7 @@ class IdentifierAccess(StoredRow, table=True):
         "id resident_id kind act purpose at_ms",
         Purpose.ACCOUNTABILITY,
         p1="account_id",
-        retention=Retention.STORE,
+        retention=Retention.MAINTAINED,
     )
     __table_args__ = (
         Index(None, "account_id", "at_ms"),
