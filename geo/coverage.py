@@ -23,7 +23,7 @@ from shapely.geometry.base import BaseGeometry
 
 from geo.errors import GeoError, Position
 from geo.measure import area_m2, degrees_reaching
-from geo.polygon import invalidity, place_in, polygonal, refuse_invalid
+from geo.polygon import invalidity, place_in, polygonal, refuse_invalid, segments_of
 
 # A square millimetre: less along the parent's border is rounding noise, not ground.
 AREA_M2_NOISE: Final = 1e-6
@@ -119,7 +119,7 @@ def check_coverage(
     _refuse_crowd(shapes, NEIGHBOURS_MAX * len(shapes))
     edges = shapely.coverage_invalid_edges(shapes, gap_width=_degrees(shapes, gap_width_m))
     bad = np.flatnonzero(~shapely.is_empty(edges))
-    _refuse_crowd(_segments(edges[bad]), MEETINGS_MAX)
+    _refuse_crowd(segments_of(edges[bad]), MEETINGS_MAX)
     overlaps = tuple(_overlaps(ids, shapes, bad, area_m2_min))
     union = shapely.union_all(shapes) if len(bad) else shapely.coverage_union_all(shapes)
     if parent is None:
@@ -153,15 +153,6 @@ def _refuse_crowd(shapes: Shapes, meetings_max: int) -> None:
         if met > meetings_max:
             text = "The grids cross one another everywhere; they do not divide the ground"
             raise GeoError("", "too-many-overlaps", text)
-
-
-def _segments(edges: Shapes) -> Shapes:
-    """The single straight segments of some lines."""
-    lines = shapely.get_parts(edges)
-    coordinates, line = shapely.get_coordinates(lines, return_index=True)
-    follows = np.flatnonzero(line[1:] == line[:-1])
-    ends = np.stack([coordinates[follows], coordinates[follows + 1]], axis=1)
-    return np.asarray(shapely.linestrings(ends), dtype=object)
 
 
 def _degrees(shapes: Shapes, gap_width_m: float) -> float:

@@ -19,7 +19,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 from pyproj import CRS, Transformer
-from pyproj.exceptions import CRSError
+from pyproj.exceptions import CRSError, ProjError
 from shapely.geometry.base import BaseGeometry
 
 from geo.errors import GeoError
@@ -58,7 +58,7 @@ def find_crs(declared: str | int | None, pointer: str = "/crs") -> CRS:
     return _lookup(declared, pointer)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=256)
 def _lookup(declared: str | int, pointer: str) -> CRS:
     if isinstance(declared, str) and len(declared) > DECLARED_CHARS_MAX:
         raise GeoError(pointer, "unknown-crs", "The description is too long")
@@ -74,7 +74,13 @@ def _lookup(declared: str | int, pointer: str) -> CRS:
         text = "Only systems of longitude and latitude or of a map plane are accepted"
         raise GeoError(pointer, "unknown-crs", text)
     matched = found.to_authority() if found.area_of_use is None else None
-    return found if matched is None else CRS.from_authority(*matched)
+    system = found if matched is None else CRS.from_authority(*matched)
+    try:
+        _transformer(system)
+    except ProjError:
+        text = "Nothing can be converted from this coordinate reference system"
+        raise GeoError(pointer, "unknown-crs", text) from None
+    return system
 
 
 def check_plausible(
@@ -99,11 +105,11 @@ def check_plausible(
             `expected`. The detail proposes the usual reason.
     """
     system = crs if isinstance(crs, CRS) else find_crs(crs, pointer)
-    if not _plausible(system, bounds):
+    if not plausible(system, bounds):
         raise GeoError(pointer, "implausible-crs", _proposal(system, bounds))
     if expected is None:
         return
-    west, south, east, north = _to_degrees(system, bounds)
+    west, south, east, north = to_degrees(system, bounds)
     if west > expected[2] or east < expected[0] or south > expected[3] or north < expected[1]:
         text = "In this coordinate reference system the file lies outside of the deployment"
         raise GeoError(pointer, "unexpected-place", text)
@@ -135,13 +141,14 @@ def to_wgs84_geometries(
     return converted
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=256)
 def _transformer(crs: CRS) -> Transformer:
     return Transformer.from_crs(crs, WGS84, always_xy=True)
 
 
-def _plausible(crs: CRS, bounds: Bounds) -> bool:
-    west, south, east, north = _to_degrees(crs, bounds)
+def plausible(crs: CRS, bounds: Bounds) -> bool:
+    """Tell whether bounds in a system lie where the system is made for, with a margin."""
+    west, south, east, north = to_degrees(crs, bounds)
     if not (-180.0 <= west <= east <= 180.0 and -90.0 <= south <= north <= 90.0):
         return False
     area, margin = crs.area_of_use, MARGIN_DEGREES
@@ -153,8 +160,8 @@ def _plausible(crs: CRS, bounds: Bounds) -> bool:
     )
 
 
-def _to_degrees(crs: CRS, bounds: Bounds) -> Bounds:
-    """The corners in WGS 84 degrees; infinite where there is no such place."""
+def to_degrees(crs: CRS, bounds: Bounds) -> Bounds:
+    """Return bounds around the corners in WGS 84; infinite where there is no such place."""
     west, south, east, north = bounds
     lons, lats = _transformer(crs).transform([west, west, east, east], [south, north] * 2)
     return min(lons), min(lats), max(lons), max(lats)
@@ -163,7 +170,7 @@ def _to_degrees(crs: CRS, bounds: Bounds) -> Bounds:
 def _proposal(crs: CRS, bounds: Bounds) -> str:
     """The usual reason why coordinates do not fit their system."""
     west, south, east, north = bounds
-    if _plausible(crs, (south, west, north, east)):
+    if plausible(crs, (south, west, north, east)):
         return "The axes are exchanged: longitude or easting comes first"
     in_degrees = -180.0 <= west <= east <= 180.0 and -90.0 <= south <= north <= 90.0
     if crs.is_projected and in_degrees:

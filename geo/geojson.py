@@ -45,7 +45,7 @@ from geo.geojson_members import (
     json_object,
     type_of,
 )
-from geo.polygon import refuse_invalid, snap, wind
+from geo.polygon import EDGE_DEGREES_MAX, refuse_invalid, snap, wind
 
 GEOMETRY_TYPES: Final = frozenset(
     {
@@ -61,7 +61,6 @@ GEOMETRY_TYPES: Final = frozenset(
 POLYGONAL: Final = frozenset({"Polygon", "MultiPolygon"})
 
 _ORDINATES_MAX: Final = 4
-_ANTIMERIDIAN_STEP: Final = 180.0
 Pair = tuple[float, float]
 
 
@@ -107,16 +106,19 @@ class Parsed:
     notes: frozenset[Note]
 
 
-def parse_geojson(obj: object, *, limits: Limits = REQUEST_LIMITS) -> Parsed:
+def parse_geojson(
+    obj: object, *, limits: Limits = REQUEST_LIMITS, valid: bool = True
+) -> Parsed:
     """Return the features of a decoded GeoJSON document, checked and valid.
 
-    Coordinates are taken as WGS 84 degrees and are not rounded (see `geo.polygon.snap`).
+    Coordinates are taken as WGS 84 degrees and are not rounded (see `geo.polygon.snap`). With
+    `valid` False geometries may be invalid: whoever asks for that judges each of them.
 
     Raises:
         GeoError: for the first fault, with a JSON pointer and, for an invalid geometry, the
         place.
     """
-    return _Reader(limits).document(obj)
+    return _Reader(limits, valid=valid).document(obj)
 
 
 def dump_geometry(geometry: BaseGeometry) -> dict[str, Any]:
@@ -154,8 +156,9 @@ def _lists(value: Any) -> Any:
 class _Reader:
     """One pass over one document: counts vertices and remembers what was normalised."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, *, valid: bool) -> None:
         self._limits = limits
+        self._valid = valid
         self._vertices = 0
         self._notes: set[Note] = set()
         self._builders: dict[str, Callable[[Any, str], BaseGeometry]] = {
@@ -248,7 +251,8 @@ class _Reader:
         if "coordinates" not in members:
             raise GeoError(inner, "member-missing", "A geometry needs coordinates")
         geometry = self._builders[kind](members["coordinates"], inner)
-        refuse_invalid(geometry, inner)
+        if self._valid:
+            refuse_invalid(geometry, inner)
         if kind not in POLYGONAL:
             return geometry
         wound = wind(geometry)
@@ -299,7 +303,7 @@ class _Reader:
         path = self._positions(raw, pointer, least=least)
         before = path[0][0]
         for index, (lon, lat) in enumerate(path):
-            if abs(lon - before) > _ANTIMERIDIAN_STEP:
+            if abs(lon - before) > EDGE_DEGREES_MAX:
                 text = "The edge to this position crosses the antimeridian"
                 place = Position(lon, lat)
                 raise GeoError(f"{pointer}/{index}", "crosses-antimeridian", text, place)

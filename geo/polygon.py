@@ -15,6 +15,9 @@ from geo.errors import GeoError, Position
 # Stored coordinates are multiples of 1e-7 degree: about a centimetre.
 SNAP_PER_DEGREE: Final = 10_000_000
 
+# An edge longer than this runs the other way around the world.
+EDGE_DEGREES_MAX: Final = 180.0
+
 
 def invalidity(geometry: BaseGeometry) -> tuple[str, Position | None] | None:
     """Return why a geometry is not valid (OGC) and where its first fault lies, or None."""
@@ -39,6 +42,34 @@ def refuse_invalid(geometry: BaseGeometry, pointer: str) -> None:
     if found is not None:
         text, position = found
         raise GeoError(pointer, "invalid-geometry", text, position)
+
+
+def refuse_crossing(geometry: BaseGeometry, pointer: str = "") -> None:
+    """Check that no edge of a polygon runs around the world, as one over a pole would, too.
+
+    Raises:
+        GeoError: `crosses-antimeridian` at `pointer`, with the end of the first such edge.
+    """
+    west, _, east, _ = geometry.bounds
+    if not east - west > EDGE_DEGREES_MAX:
+        return
+    rings = shapely.get_rings(shapely.get_parts(geometry))
+    places, ring = shapely.get_coordinates(rings, return_index=True)
+    far = np.abs(np.diff(places[:, 0])) > EDGE_DEGREES_MAX
+    found = np.flatnonzero(far & (ring[1:] == ring[:-1]))
+    if len(found):
+        text = "An edge crosses the antimeridian or a pole"
+        lon, lat = places[found[0] + 1].tolist()
+        raise GeoError(pointer, "crosses-antimeridian", text, Position(lon, lat))
+
+
+def segments_of(lines: NDArray[np.object_]) -> NDArray[np.object_]:
+    """Return the single straight segments of some lines."""
+    parts = shapely.get_parts(lines)
+    coordinates, line = shapely.get_coordinates(parts, return_index=True)
+    follows = np.flatnonzero(line[1:] == line[:-1])
+    ends = np.stack([coordinates[follows], coordinates[follows + 1]], axis=1)
+    return np.asarray(shapely.linestrings(ends), dtype=object)
 
 
 def snap(geometry: BaseGeometry) -> BaseGeometry:
@@ -70,7 +101,8 @@ def as_multipolygon(geometry: BaseGeometry, pointer: str = "") -> MultiPolygon:
 
 def polygonal(geometry: BaseGeometry) -> MultiPolygon:
     """Return what of an overlay has area; touching points and lines are dropped."""
-    parts: Iterable[BaseGeometry] = shapely.get_parts(geometry)
+    # Twice, because a collection may hold a multipolygon.
+    parts: Iterable[BaseGeometry] = shapely.get_parts(shapely.get_parts(geometry))
     return MultiPolygon([part for part in parts if isinstance(part, Polygon)])
 
 

@@ -8,7 +8,6 @@ import os
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from enum import StrEnum
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated
@@ -31,6 +30,7 @@ from server.devices.rules import wanted_of
 from server.doctor_command import doctor
 from server.erasures import erasures_app
 from server.explaining import explain
+from server.files_command import export_layer, import_file
 from server.identity import queries as accounts
 from server.identity.principal import Role
 from server.keys_command import check_keys, keys_app
@@ -77,6 +77,8 @@ app.add_typer(privacy_app, name="privacy")
 app.add_typer(access_app, name="access-log")
 app.command("doctor")(doctor)
 app.command("explain")(explain)
+app.command("import")(import_file)
+app.command("export")(export_layer)
 
 
 def _show_version(wanted: bool) -> None:  # noqa: FBT001 - typer's way of callbacks
@@ -278,66 +280,6 @@ def revoke_token(
     typer.echo(f"revoked {done}", err=True)
     if not done:
         raise typer.Exit(1)
-
-
-class ImportKind(StrEnum):
-    """What `jingwei import` can read."""
-
-    AREAS = "areas"
-    GRIDS = "grids"
-    DWELLINGS = "dwellings"
-    HOUSEHOLDS = "households"
-    RESIDENTS = "residents"
-    CLASSES = "classes"
-
-
-@app.command("import")
-def import_file(
-    kind: Annotated[ImportKind, typer.Argument(help="what the file holds")],
-    file: Annotated[
-        Path, typer.Argument(exists=True, dir_okay=False, help="CSV; grids: a vector file")
-    ],
-    database: Database = "",
-    *,
-    crs: Annotated[str | None, typer.Option(help="of a vector file that names none")] = None,
-    layout: Annotated[str, typer.Option(help="of grid codes; `any` accepts all")] = "unit-grid",
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="check everything, write nothing")
-    ] = False,
-) -> None:
-    """Check a file and write it through the one write path; all of it or, with faults, nothing.
-
-    Importing the same file again changes nothing. Areas come first, then grids, dwellings,
-    households and residents; classes at any time.
-
-    Example: `jingwei import grids grids.geojson --dry-run`
-    """
-    from server.imports.command import import_command  # noqa: PLC0415 - heavy, and rarely used
-
-    import_command(kind.value, file, database=database, dry_run=dry_run, crs=crs, layout=layout)
-
-
-@app.command("export")
-def export_layer(  # noqa: PLR0913 - the options of the command
-    layer: Annotated[str, typer.Argument(help="grids, incidents, tasks or household-counts")],
-    output: Annotated[Path, typer.Option(help="file to write")],
-    *,
-    file_format: Annotated[str, typer.Option("--format", help="gpkg, geojson or csv")] = "gpkg",
-    crs: Annotated[str, typer.Option(help="EPSG:4326, EPSG:4490, EPSG:4547, …")] = "EPSG:4326",
-    area: Annotated[
-        str | None, typer.Option(help="code or id of an area: only what lies in it")
-    ] = None,
-    as_of: Annotated[str | None, typer.Option(help="RFC 3339 time: grids as of then")] = None,
-    database: Database = "",
-) -> None:
-    """Write a layer without personal data to a file that GIS programs open.
-
-    Example: `jingwei export grids --format gpkg --crs EPSG:4490 --output grids.gpkg`
-    """
-    from server.layers.command import export_command  # noqa: PLC0415 - heavy, and rarely used
-
-    where = {"area": area, "as_of": as_of}
-    export_command(layer, output, file_format=file_format, crs=crs, database=database, **where)
 
 
 @media_app.command("collect")

@@ -20,6 +20,7 @@ from geo.codes import (
 )
 from geo.errors import GeoError
 from geo.geojson import Feature
+from geo.polygon import refuse_invalid
 from server.imports.cells import FileFault, read_limited
 from server.terminal import fail
 
@@ -158,7 +159,7 @@ def _cells(features: Sequence[Feature]) -> dict[str, BaseGeometry]:
     """The polygons of a file by pointer.
 
     Raises:
-        GeoError: `type-not-allowed` if a feature is no polygon.
+        GeoError: `type-not-allowed` if a feature is no polygon, `invalid-geometry`.
     """
     cells = {}
     for number, feature in enumerate(features, start=1):
@@ -170,6 +171,7 @@ def _cells(features: Sequence[Feature]) -> dict[str, BaseGeometry]:
         ):
             text = f"Feature {number} has no area; only polygons are numbered"
             raise GeoError(feature.pointer, "type-not-allowed", text)
+        refuse_invalid(shape, feature.pointer)
         cells[feature.pointer] = shape
     return cells
 

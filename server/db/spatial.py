@@ -4,6 +4,8 @@
 `fid` and `geom`. Bounds are (minx, miny, maxx, maxy) in WGS84 degrees.
 """
 
+from typing import Any
+
 import shapely
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy import (
@@ -11,6 +13,7 @@ from sqlalchemy import (
     ColumnElement,
     FromClause,
     LargeBinary,
+    Select,
     Text,
     and_,
     column,
@@ -61,6 +64,37 @@ def intersects(dialect: str, table: FromClause, area: BaseGeometry) -> ColumnEle
     blob = literal(gpkgblob.encode(area), LargeBinary)
     exact = func.gpkg_intersects(geom, blob) == 1
     return and_(bbox_filter(dialect, table, area.bounds), exact)
+
+
+def extent(dialect: str, table: FromClause, condition: ColumnElement[bool]) -> Select[Any]:
+    """Return the question for minx, miny, maxx, maxy of the features of a condition.
+
+    All four are NULL without features; on SQLite up to a metre too large.
+    """
+    if dialect == "postgresql":
+        box = func.ST_Extent(table.c[GEOMETRY_COLUMN])
+        sides = (
+            func.ST_XMin(box),
+            func.ST_YMin(box),
+            func.ST_XMax(box),
+            func.ST_YMax(box),
+        )
+        return select(*sides).where(condition)
+    names = ("minx", "miny", "maxx", "maxy")
+    rtree = named_table(
+        rtree_name(_table_name(table)), column("id"), *(column(each) for each in names)
+    )
+    sides = (
+        func.min(rtree.c.minx),
+        func.min(rtree.c.miny),
+        func.max(rtree.c.maxx),
+        func.max(rtree.c.maxy),
+    )
+    return (
+        select(*sides)
+        .select_from(table.join(rtree, table.c.fid == rtree.c.id))
+        .where(condition)
+    )
 
 
 def as_wkb(dialect: str, table: FromClause) -> ColumnElement[bytes]:

@@ -1,6 +1,7 @@
 """What `jingwei import KIND FILE` does, for any caller that has a file and a database."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,8 +17,11 @@ from server.imports.areas import import_areas
 from server.imports.cells import FileFault
 from server.imports.classes import import_classes
 from server.imports.dwellings import import_dwellings
+from server.imports.gridcells import GridRules
 from server.imports.grids import import_grids
+from server.imports.hints import OUR_FIELDS, Fields, Hints
 from server.imports.households import import_households, import_residents
+from server.imports.queries import ground
 from server.imports.report import ImportReport
 from server.imports.shapes import read_features
 from server.imports.writing import Options, Progress, silent
@@ -28,6 +32,7 @@ from server.settings import Settings
 LOGIN = "import"
 KINDS = ("areas", "grids", "dwellings", "households", "residents", "classes")
 ANY_LAYOUT = "any"
+FIELD_NAMES = ("code", "name", "community")
 _BY_FILE = {
     "dwellings": import_dwellings,
     "households": import_households,
@@ -40,14 +45,19 @@ _BY_FILE = {
 class ImportRequest:
     """One call of the command.
 
-    `crs` names the reference system of a vector file that names none; `layout` is the layout of
-    grid codes, `any` to accept every code.
+    `crs`, `encoding`, `layer` and `fields` are for a vector file that does not say them, see
+    `hints.Hints`; `layout` is the layout of grid codes, `any` to accept every code; `repair`
+    asks for invalid polygons to be repaired.
     """
 
     kind: str
     path: Path
     crs: str | None = None
+    encoding: str | None = None
+    layer: str | None = None
+    fields: Fields = OUR_FIELDS
     layout: str = UNIT_GRID.name
+    repair: bool = False
     dry_run: bool = False
     progress: Progress = silent
 
@@ -73,26 +83,42 @@ async def import_into(store: Store, request: ImportRequest) -> ImportReport:
     options = Options(console=console, dry_run=request.dry_run, progress=request.progress)
     if request.kind != "grids":
         return await _BY_FILE[request.kind](store, request.path, options)
+    hints = Hints(
+        crs=request.crs,
+        encoding=request.encoding,
+        layer=request.layer,
+        fields=request.fields,
+        ground=await store.read(ground),
+    )
     try:
-        features = await asyncio.to_thread(read_features, request.path, crs=request.crs)
+        features = await asyncio.to_thread(read_features, request.path, hints)
     except FileFault as fault:
         report.refuse(0, "", fault.reason, fault.proposal)
         return report
     layout = None if request.layout == ANY_LAYOUT else LAYOUTS[request.layout]
-    return await import_grids(store, features, options, layout=layout)
+    rules = GridRules(layout=layout, fields=request.fields, repair=request.repair)
+    return await import_grids(store, features, options, rules)
 
 
-def import_command(
-    kind: str,
-    path: Path,
-    *,
-    database: str,
-    dry_run: bool,
-    crs: str | None = None,
-    layout: str = UNIT_GRID.name,
-) -> None:
+def fields_named(pairs: Sequence[str], *, all_in: str | None = None) -> Fields:
+    """Return how a file calls the attributes of grids, from texts like `code=GRID_NO`.
+
+    Raises:
+        ValueError: for an attribute that grids do not have, or one that is named twice.
+    """
+    found: dict[str, str] = {}
+    for each in pairs:
+        ours, equals, theirs = each.partition("=")
+        if ours not in FIELD_NAMES or not (equals and theirs):
+            raise ValueError(f"needs {', '.join(FIELD_NAMES)} and its name: code=GRID_NO")
+        if ours in found:
+            raise ValueError(f"{ours} is named twice")
+        found[ours] = theirs
+    return Fields(**found, all_in=all_in)
+
+
+def import_command(database: str, request: ImportRequest) -> None:
     """Import a file for the command line: print the report, exit with 1 if it was refused."""
-    request = ImportRequest(kind=kind, path=path, crs=crs, layout=layout, dry_run=dry_run)
     report = run_import(database, request)
     for line in report.lines():
         typer.echo(line)

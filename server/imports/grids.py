@@ -10,45 +10,28 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
+import numpy as np
 import shapely
 from shapely import STRtree
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy import Connection
 
 from geo.boundary import encode_boundary
-from geo.codes import UNIT_GRID, Layout, check_code
-from geo.coverage import Gap, Overlap, check_coverage
+from geo.coverage import Gap, InvalidEdges, Overlap, check_coverage
 from geo.errors import GeoError
 from geo.geojson import IMPORT_LIMITS, Feature, Limits, parse_geojson
-from geo.measure import area_m2
-from geo.polygon import as_multipolygon, normal_boundary
 from server.db.store import Store
 from server.imports import queries
 from server.imports.areas import LEVEL_COMMUNITY, LEVEL_GRID, AreaWanted, area_id
+from server.imports.gridcells import Cell, GridRules, read_cells
 from server.imports.queries import StoredArea
 from server.imports.report import CoverageFault, ImportReport
 from server.imports.writing import Options, Wanted, write_all
-from sync.kinds import GRID
 
-AREA_M2_MIN = 1.0
 OVERLAP_M2_MAX = 1.0
 GAP_WIDTH_M = 0.5
-COMMUNITY_DIGITS = 12
 BESIDE_MAX = 8
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
-    """One grid of the file after its own checks."""
-
-    row: int
-    code: str
-    name: str
-    community: str
-    boundary: BaseGeometry
-    area_m2: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,91 +41,6 @@ class Surroundings:
     communities: Mapping[str, StoredArea]
     ids: Mapping[str, str]
     boundaries: Mapping[str, BaseGeometry]
-
-
-class _Reading:
-    """The checks of one feature; faults go to the report and reading goes on."""
-
-    def __init__(self, report: ImportReport, layout: Layout | None) -> None:
-        self.report = report
-        self.layout = layout
-        self.seen: set[str] = set()
-
-    def cell(self, row: int, feature: Feature) -> Cell | None:
-        """Return the checked grid, or None after noting every fault of the feature."""
-        before = len(self.report.refused)
-        code = self._code(row, feature.properties)
-        name = self._text(row, feature.properties, "name", code)
-        community = self._text(row, feature.properties, "community", code[:COMMUNITY_DIGITS])
-        boundary = self._boundary(row, feature)
-        if boundary is None or len(self.report.refused) > before:
-            return None
-        area = area_m2(boundary)
-        if area < AREA_M2_MIN:
-            self.report.refuse(row, "geometry", f"is smaller than {AREA_M2_MIN:g} m2")
-            return None
-        return Cell(
-            row=row,
-            code=code,
-            name=name,
-            community=community,
-            boundary=boundary,
-            area_m2=round(area),
-        )
-
-    def _text(self, row: int, properties: Mapping[str, Any], name: str, default: str) -> str:
-        value = properties.get(name)
-        if value is None:
-            # Without a code nothing can stand in for what is missing: one fault is enough.
-            return default
-        field = "name" if name == "name" else "code"
-        reason = GRID.fields[field].type.fault(value)
-        if reason is not None:
-            self.report.refuse(row, name, reason)
-            return ""
-        return str(value)
-
-    def _code(self, row: int, properties: Mapping[str, Any]) -> str:
-        if properties.get("code") is None:
-            self.report.refuse(row, "code", "is missing", "each grid needs its code as text")
-            return ""
-        code = self._text(row, properties, "code", "")
-        if code and self.layout is not None:
-            try:
-                check_code(self.layout, code)
-            except GeoError as fault:
-                self.report.refuse(row, "code", fault.detail)
-        if code in self.seen:
-            self.report.refuse(row, "code", "occurs twice in the file")
-        self.seen.add(code)
-        return code
-
-    def _boundary(self, row: int, feature: Feature) -> BaseGeometry | None:
-        if feature.geometry is None:
-            self.report.refuse(row, "geometry", "is missing")
-            return None
-        try:
-            return normal_boundary(as_multipolygon(feature.geometry))
-        except GeoError as fault:
-            self.report.refuse(row, "geometry", place_of(fault))
-            return None
-
-
-def place_of(fault: GeoError) -> str:
-    """Return a fault's sentence with the place on the map, when it has one."""
-    if fault.position is None:
-        return fault.detail
-    return f"{fault.detail} at {fault.position.lon:.7f} {fault.position.lat:.7f}"
-
-
-def read_cells(
-    features: Sequence[Feature], report: ImportReport, *, layout: Layout | None = UNIT_GRID
-) -> list[Cell]:
-    """Check every feature alone; faults go to the report. `layout` None accepts any code."""
-    reading = _Reading(report, layout)
-    report.rows = len(features)
-    cells = (reading.cell(row, each) for row, each in enumerate(features, start=1))
-    return [cell for cell in cells if cell is not None]
 
 
 def check_places(
@@ -165,15 +63,27 @@ def check_tiling(
     cells: Sequence[Cell], around: Mapping[str, BaseGeometry], report: ImportReport
 ) -> None:
     """Check new and surrounding grids as one coverage; a real overlap refuses the import."""
-    new = {cell.code for cell in cells}
-    together = {**around, **{cell.code: cell.boundary for cell in cells}}
-    found = check_coverage(together, gap_width_m=GAP_WIDTH_M)
+    new = {cell.code: cell.boundary for cell in cells}
+    together = {**around, **new}
+    try:
+        found = check_coverage(together, gap_width_m=GAP_WIDTH_M)
+    except GeoError as fault:
+        report.refuse(0, "geometry", fault.detail)
+        return
     for overlap in found.overlaps:
-        if not new.isdisjoint(overlap.grids):
+        if not new.keys().isdisjoint(overlap.grids):
             refused = overlap.area_m2 > OVERLAP_M2_MAX
             report.coverage.append(_fault("overlap", overlap, overlap.grids, refused=refused))
-    for gap in found.gaps:
-        report.coverage.append(_fault("gap", gap, _beside(gap, together), refused=False))
+    for gap, grids in zip(found.gaps, _beside(found.gaps, together), strict=True):
+        report.coverage.append(_fault("gap", gap, grids, refused=False))
+    report.coverage += [_loose(each) for each in found.invalid_edges if each.grid in new]
+
+
+def _loose(found: InvalidEdges) -> CoverageFault:
+    lon, lat = shapely.get_coordinates(found.edges)[0].tolist()
+    return CoverageFault(
+        fault="edges", grids=(found.grid,), area_m2=0.0, lon=lon, lat=lat, refused=False
+    )
 
 
 def _fault(
@@ -189,19 +99,23 @@ def _fault(
     )
 
 
-def _beside(gap: Gap, grids: Mapping[str, BaseGeometry]) -> list[str]:
-    """Return the codes of the grids around a gap, at most `BESIDE_MAX`."""
+def _beside(gaps: Sequence[Gap], grids: Mapping[str, BaseGeometry]) -> list[list[str]]:
+    """Return the codes of the grids around each gap, at most `BESIDE_MAX`."""
     codes = sorted(grids)
     tree = STRtree([grids[code] for code in codes])
-    hits = tree.query(gap.witness, predicate="intersects").tolist()
-    return [codes[hit] for hit in sorted(hits)[:BESIDE_MAX]]
+    witnesses = np.array([gap.witness for gap in gaps], dtype=object)
+    of_gap, hits = tree.query(witnesses, predicate="intersects")
+    return [
+        [codes[hit] for hit in sorted(hits[of_gap == at].tolist())[:BESIDE_MAX]]
+        for at in range(len(gaps))
+    ]
 
 
 def _surroundings(db: Connection, cells: Sequence[Cell]) -> Surroundings:
     bounds = shapely.total_bounds([cell.boundary for cell in cells]).tolist()
     codes = sorted({cell.community for cell in cells})
     return Surroundings(
-        communities=queries.areas_with(db, codes, level=LEVEL_COMMUNITY),
+        communities=queries.areas_named(db, codes, level=LEVEL_COMMUNITY),
         ids=queries.area_ids(db, [cell.code for cell in cells]),
         boundaries=queries.grids_near(db, tuple(bounds)),
     )
@@ -225,7 +139,7 @@ def _wanted(cell: Cell, near: Surroundings) -> Wanted:
             code=cell.code,
             name=cell.name,
             level=LEVEL_GRID,
-            parent=cell.community,
+            parent=near.communities[cell.community].code,
         ),
     )
 
@@ -234,16 +148,15 @@ async def import_grids(
     store: Store,
     features: Sequence[Feature],
     options: Options,
-    *,
-    layout: Layout | None = UNIT_GRID,
+    rules: GridRules,
 ) -> ImportReport:
     """Import grids given as features with the properties `code`, `name` and `community`.
 
-    `name` defaults to the code, `community` (a code) to the first 12 digits of it. Nothing is
-    written when one feature is refused or two grids overlap.
+    `name` defaults to the code, `community` (code or id) to the first 12 digits of it. Nothing
+    is written when one feature is refused or two grids overlap.
     """
     report = ImportReport(kind="grids", dry_run=options.dry_run)
-    cells = await asyncio.to_thread(read_cells, features, report, layout=layout)
+    cells = await asyncio.to_thread(read_cells, features, report, rules)
     if not cells or not report.ok:
         return report
     near = await store.read(partial(_surroundings, cells=cells))
@@ -265,4 +178,4 @@ async def import_feature_collection(
         GeoError: if the document is not GeoJSON by RFC 7946, with a JSON pointer into it.
     """
     parsed = await asyncio.to_thread(parse_geojson, document, limits=limits)
-    return await import_grids(store, parsed.features, options)
+    return await import_grids(store, parsed.features, options, GridRules())

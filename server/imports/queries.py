@@ -9,11 +9,13 @@ from shapely.geometry.base import BaseGeometry
 from sqlalchemy import Connection, or_, select
 
 from server.db.bulk import among, upsert
-from server.db.spatial import bbox_filter
+from server.db.spatial import bbox_filter, extent
 from server.db.tables import Area, Dwelling, EventClass, Grid, Household, RecordRow
 from server.replication.queries import next_number
+from sync.kinds import GRID
 
 TREE_VERSION = "areas"
+_COMMUNITY = GRID.fields["community"].type
 Bounds = tuple[float, float, float, float]
 
 
@@ -58,6 +60,26 @@ def areas_with(db: Connection, codes: Sequence[str], *, level: int) -> dict[str,
     wanted = among(db, columns.code, codes)
     rows = db.execute(select(*columns).where(wanted, columns.level == level))
     return {row.code: StoredArea(**row._mapping) for row in rows}  # noqa: SLF001 - SQLAlchemy's name
+
+
+def areas_named(db: Connection, names: Sequence[str], *, level: int) -> dict[str, StoredArea]:
+    """Areas of one level by the names they were asked for: their codes or their ids."""
+    columns = Area.__table__.c
+    ids = [each for each in names if _COMMUNITY.fault(each) is None]
+    found = areas_with(db, names, level=level)
+    if not ids:
+        return found
+    wanted = among(db, columns.id, ids)
+    rows = db.execute(select(*columns).where(wanted, columns.level == level))
+    return found | {row.id: StoredArea(**row._mapping) for row in rows}  # noqa: SLF001 - SQLAlchemy's name
+
+
+def ground(db: Connection) -> Bounds | None:
+    """Bounds of all grids in force in WGS 84 degrees, None without any."""
+    table = Grid.__table__
+    in_force = table.c.valid_to_ms.is_(None)
+    west, south, east, north = db.execute(extent(db.dialect.name, table, in_force)).one()
+    return None if west is None else (west, south, east, north)
 
 
 def area_ids(db: Connection, codes: Sequence[str]) -> dict[str, str]:

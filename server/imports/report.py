@@ -1,5 +1,6 @@
 """What an import did, or why it did nothing: counts, refused rows, faults of the coverage."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -31,8 +32,47 @@ class RowFault:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Repair:
+    """A polygon that was repaired because that was asked for: why, and both areas in m2.
+
+    `drawn_m2` counts one side of a ring that crosses itself against the other.
+    """
+
+    row: int
+    reason: str
+    drawn_m2: float
+    repaired_m2: float
+
+    @property
+    def change_m2(self) -> float:
+        """How much larger the polygon became; negative if it became smaller."""
+        return self.repaired_m2 - self.drawn_m2
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the repair as JSON values, areas to the square centimetre."""
+        return {
+            "row": self.row,
+            "reason": self.reason,
+            "drawn_m2": round(self.drawn_m2, 4),
+            "repaired_m2": round(self.repaired_m2, 4),
+            "change_m2": round(self.change_m2, 4),
+        }
+
+    @override
+    def __str__(self) -> str:
+        return (
+            f"row {self.row}, geometry: repaired ({self.reason}); {self.drawn_m2:.2f} m2 as "
+            f"drawn, {self.repaired_m2:.2f} m2 now, {self.change_m2:+.2f} m2"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CoverageFault:
-    """Grids that do not tile: `fault` is `overlap` or `gap`, with area and a place in it."""
+    """Grids that do not tile, with area and a place in it.
+
+    `fault` is `overlap`, `gap`, or `edges` for a grid whose edges do not meet its neighbours'
+    corner for corner (area 0).
+    """
 
     fault: str
     grids: tuple[str, ...]
@@ -65,11 +105,17 @@ class ImportReport:
     unchanged: int = 0
     refused: list[RowFault] = field(default_factory=list)
     coverage: list[CoverageFault] = field(default_factory=list)
+    repaired: list[Repair] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:
         """Whether every row was (or in a dry run: could be) written."""
         return not self.refused and not any(each.refused for each in self.coverage)
+
+    @property
+    def coverage_counts(self) -> dict[str, int]:
+        """How many faults of the coverage there are of each sort."""
+        return dict(sorted(Counter(each.fault for each in self.coverage).items()))
 
     def refuse(self, row: int, column: str, reason: str, proposal: str = "") -> None:
         """Note a fault of one row, or with row 0 of the whole file."""
@@ -89,7 +135,10 @@ class ImportReport:
             "refused_count": len(self.refused),
             "refused": [asdict(each) for each in self.refused[:LISTED_MAX]],
             "coverage_count": len(self.coverage),
+            "coverage_counts": self.coverage_counts,
             "coverage": [asdict(each) for each in self.coverage[:LISTED_MAX]],
+            "repaired_count": len(self.repaired),
+            "repaired": [each.as_json() for each in self.repaired[:LISTED_MAX]],
         }
 
     def lines(self) -> Iterator[str]:
@@ -100,7 +149,10 @@ class ImportReport:
             f"{self.changed} changed, {self.unchanged} unchanged, "
             f"{len(self.refused)} refused{mode}"
         )
-        faults = [*map(str, self.refused), *map(str, self.coverage)]
+        if self.coverage:
+            counts = (f"{number} {fault}" for fault, number in self.coverage_counts.items())
+            yield f"  coverage: {', '.join(counts)}"
+        faults = [*map(str, self.refused), *map(str, self.repaired), *map(str, self.coverage)]
         yield from (f"  {each}" for each in faults[:LISTED_MAX])
         if len(faults) > LISTED_MAX:
             yield f"  and {len(faults) - LISTED_MAX} more"

@@ -14,6 +14,7 @@ ROOMS = {
         "app",
         "cli",
         "codes_command",
+        "files_command",
         "doctor",
         "doctor_command",
         "explaining",

@@ -1,6 +1,7 @@
 import time
 
 import numpy as np
+import pyogrio
 import pytest
 import shapely
 from hypothesis import given
@@ -11,7 +12,7 @@ from geo.coverage import check_coverage
 from geo.errors import GeoError
 from geo.measure import area_m2
 from tests.geo.shapes import CELL, SOUTH, WEST, Lattice, lattices
-from tests.shared_data import shared_polygons
+from tests.shared_data import shared_path, shared_polygons
 
 STEP = 1e-7
 
@@ -250,6 +251,57 @@ def test_the_faults_of_a_real_dirty_coverage_are_counted():
     assert len(found.invalid_edges) == 149
     assert sum(gap.area_m2 < 100 for gap in found.gaps) == 58
     assert found.invalid == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "count"),
+    [
+        ("chicago_community_areas.geojson.gz", "community_area", 77),
+        ("chicago_wards_2015.geojson.gz", "ward", 50),
+    ],
+)
+def test_real_coverages_around_other_towns_have_only_those_as_gaps(name, key, count):
+    found = check_coverage(shared_polygons(name, key))
+    assert len(shared_polygons(name, key)) == count
+    assert (found.overlaps, found.invalid_edges, found.invalid) == ((), (), ())
+    assert [gap.area_m2 > 100_000 for gap in found.gaps] == [True] * 3
+
+
+def test_the_faults_of_real_villages_are_counted():
+    """Quantised borders of a whole island, eight of them invalid until they are repaired."""
+    drawn = shared_polygons("tw_villages_2013_dirty.geojson.gz", "village_sn")
+    grids = {code: shapely.make_valid(grid) for code, grid in drawn.items()}
+    assert sum(not grid.is_valid for grid in drawn.values()) == 8
+    found = check_coverage(grids)
+    assert len(found.overlaps) == 164
+    assert sum(overlap.area_m2 > 1 for overlap in found.overlaps) == 153
+    areas = [overlap.area_m2 for overlap in found.overlaps]
+    assert sum(areas) == pytest.approx(22_206, rel=0.01)
+    assert len(found.invalid_edges) == 304
+    assert (len(found.gaps), sum(gap.area_m2 < 100 for gap in found.gaps)) == (101, 42)
+
+
+@pytest.mark.parametrize(
+    ("name", "power", "unit_m", "invalid", "overlaps", "over_a_metre", "edges", "slivers"),
+    [
+        ("cincinnati_blocks_epsg3735.zip", 16, 0.3048, 0, 0, 0, 0, 0),
+        ("nyc_tracts_2000_epsg2263_dirty.zip", 14, 0.3048, 0, 34, 0, 66, 68),
+        ("buenosaires_precincts_nocrs_dirty.zip", 17, 1.0, 4, 17, 12, 29, 0),
+    ],
+)
+def test_the_faults_of_real_files_are_counted_as_they_lie_there(
+    name, power, unit_m, invalid, overlaps, over_a_metre, edges, slivers
+):
+    """In their own feet and metres, halved so often that they could be degrees: exactly."""
+    drawn = shapely.from_wkb(pyogrio.raw.read(shared_path("grids", name))[2])
+    assert (~shapely.is_valid(drawn)).sum() == invalid
+    halved = shapely.transform(shapely.make_valid(drawn), lambda xy: xy / 2**power)
+    found = check_coverage({f"{row:05}": grid for row, grid in enumerate(halved)})
+    unit_m2 = (2**power * unit_m) ** 2
+    assert len(found.overlaps) == overlaps
+    assert sum(each.witness.area * unit_m2 > 1 for each in found.overlaps) == over_a_metre
+    assert len(found.invalid_edges) == edges
+    assert sum(each.witness.area * unit_m2 < 100 for each in found.gaps) == slivers
 
 
 def test_one_missing_real_grid_is_found():

@@ -62,11 +62,12 @@ def test_a_missing_system_is_refused(declared):
         "WGS 84",
         "+init=/file:1",
         "EPSG:5773",
+        "EPSG:32700",
         "x" * (DECLARED_CHARS_MAX + 1),
     ],
 )
 def test_an_unknown_system_is_refused(declared):
-    """EPSG:5773 is a system of heights."""
+    """EPSG:5773 is a system of heights, EPSG:32700 sixty zones at once."""
     with pytest.raises(GeoError) as fault:
         find_crs(declared)
     assert fault.value.reason == "unknown-crs"

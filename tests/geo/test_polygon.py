@@ -14,6 +14,8 @@ from geo.polygon import (
     as_multipolygon,
     invalidity,
     normal_boundary,
+    polygonal,
+    refuse_crossing,
     refuse_invalid,
     snap,
     wind,
@@ -121,3 +123,34 @@ def test_a_fault_crosses_a_process_border_unchanged():
     copy = pickle.loads(pickle.dumps(fault))  # noqa: S301
     assert (copy.pointer, copy.reason, copy.detail, copy.position) == fault.args
     assert str(GeoError("", "slug", "Sentence")) == "the document: Sentence (slug)"
+
+
+@pytest.mark.parametrize(
+    "ring",
+    [
+        [(179, 10), (-179, 10), (-179, 11), (179, 11), (179, 10)],
+        # Around the pole and back along the far side of the antimeridian.
+        [(-180, 80), (0, 80), (180, 80), (180, 90), (-180, 90), (-180, 80)],
+        [(-120, 85), (0, 85), (120, 85), (-120, 85)],
+    ],
+    ids=["antimeridian", "over the pole", "around the pole"],
+)
+def test_an_edge_around_the_world_is_refused_with_its_place(ring):
+    far = MultiPolygon([Polygon(CLOCKWISE), Polygon(ring)])
+    with pytest.raises(GeoError) as fault:
+        refuse_crossing(far, "/geometry")
+    assert (fault.value.pointer, fault.value.reason) == ("/geometry", "crosses-antimeridian")
+    assert fault.value.position in {Position(*map(float, each)) for each in ring}
+
+
+def test_parts_on_both_sides_of_the_world_are_no_edge_around_it():
+    band = Polygon([(-180, 80), (0, 80), (180, 80), (180, 85), (0, 85), (-180, 85)])
+    refuse_crossing(band)
+    refuse_crossing(MultiPolygon([Polygon(CLOCKWISE), shapely.box(170, 0, 171, 1)]))
+    refuse_crossing(MultiPolygon([shapely.box(-171, 0, -170, 1), shapely.box(170, 0, 171, 1)]))
+
+
+def test_what_has_area_is_kept_out_of_nested_collections():
+    both = MultiPolygon([shapely.box(0, 0, 1, 1), shapely.box(2, 0, 3, 1)])
+    mixed = shapely.GeometryCollection([both, LineString([(0, 0), (5, 5)])])
+    assert polygonal(mixed) == both

@@ -111,7 +111,7 @@ async def test_a_self_intersection_is_refused_with_its_place(run: Import, store:
     report = await run("grids", collection(cell(1, BOW_TIE)))
     (fault,) = report.refused
     assert "Self-intersection" in fault.reason
-    assert "121.005 25.005" in fault.reason
+    assert "121.0050000 25.0050000" in fault.reason
     assert await stored(store) == {}
 
 
