@@ -9,13 +9,17 @@ from server.identity.queries import area_with_code, assign
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredRecord:
-    """One record as the server has it; `body` is the canonical JSON that a phone must hold."""
+    """One record as the server has it; `body` is the canonical JSON that a phone must hold.
+
+    `fed` says whether phones of its bucket hold it.
+    """
 
     kind: str
     rev: int
     bucket: str
     hash: str
     body: bytes
+    fed: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,10 +34,15 @@ class StoredMutation:
 
 def records(db: Connection) -> dict[str, StoredRecord]:
     """Every record by id."""
-    rows = db.execute(text("SELECT id, kind, rev, bucket, hash, body FROM record"))
+    rows = db.execute(text("SELECT id, kind, rev, bucket, hash, body, seq FROM record"))
     return {
         row[0]: StoredRecord(
-            kind=row[1], rev=row[2], bucket=row[3], hash=row[4], body=bytes(row[5])
+            kind=row[1],
+            rev=row[2],
+            bucket=row[3],
+            hash=row[4],
+            body=bytes(row[5]),
+            fed=row[6] > 0,
         )
         for row in rows
     }

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from conformance import outbox, replica, trouble
+from conformance import endings, outbox, replica, trouble
 from conformance.audit import audit
 from conformance.contract import Client, ContractBroken, Refused
 from conformance.scenario import Scenario
@@ -16,6 +16,7 @@ from server.clock import continue_from, ticks_s
 
 SCENARIOS: tuple[Scenario, ...] = (
     *replica.SCENARIOS,
+    *endings.SCENARIOS,
     *outbox.SCENARIOS,
     *trouble.SCENARIOS,
 )

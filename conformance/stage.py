@@ -189,7 +189,11 @@ class Stage:
         copy, stored = self.dump(), self.town.records()
         for bucket in buckets:
             self.must(bucket in copy.buckets, f"does not follow {bucket}")
-            theirs = {key: each.body for key, each in stored.items() if each.bucket == bucket}
+            theirs = {
+                key: each.body
+                for key, each in stored.items()
+                if each.bucket == bucket and each.fed
+            }
             ours = {key: copy.bodies[key] for key, home in copy.homes.items() if home == bucket}
             self.must(not theirs.keys() - ours.keys(), f"lacks records of {bucket}")
             self.must(not ours.keys() - theirs.keys(), f"keeps what is not in {bucket}")

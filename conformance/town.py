@@ -28,6 +28,7 @@ from server.identity.queries import create_account, create_token
 from server.imports.areas import area_id
 from server.imports.command import ImportRequest, import_into
 from server.migrations import migrate
+from server.replication.leaving import Days, leave_by_date
 from server.replication.submit import Console, Draft, require_done, submit
 from server.settings import Settings
 from sync.push import Settled
@@ -253,6 +254,14 @@ class Town:
 
         settled: Settled = self.write(work)
         return settled
+
+    def let_leave(self, *, days: int) -> None:
+        """Let upkeep take out of the feeds what is over, as it will in so many days."""
+        if self._store is None:
+            raise TownNotBuilt("the town is closed")
+        then_ms = now_ms() + days * DAY_MS
+        limits = Days(casework=30, visits=400)
+        self._do(leave_by_date(self._store, limits, now_ms=then_ms, dry_run=False))
 
     def records(self) -> dict[str, StoredRecord]:
         """Return every record by id, as it is stored now."""

@@ -8,6 +8,7 @@ from server.db.store import Store, open_store
 from server.identifiers import queries
 from server.identifiers.destroying import Destroyed, destroy_doomed
 from server.replication import snapshots
+from server.replication.leaving import Days, leave_by_date
 from server.replication.readable import release_readable
 from server.replication.upkeep import forget_exits, release_left_behind
 from server.sealed.sealing import open_sealing, vault_of
@@ -37,6 +38,12 @@ async def maintain(url: str, settings: Settings, wanted: Wanted) -> list[str]:
     try:
         forgotten = await forget_exits(
             store, before_ms=now - wanted.tombstone_days * DAY_MS, dry_run=wanted.dry_run
+        )
+        left = await leave_by_date(
+            store,
+            Days(casework=settings.casework_days, visits=settings.visit_days),
+            now_ms=now,
+            dry_run=wanted.dry_run,
         )
         missed = await release_left_behind(store, now_ms=now, dry_run=wanted.dry_run)
         old = await store.write(
@@ -70,6 +77,7 @@ async def maintain(url: str, settings: Settings, wanted: Wanted) -> list[str]:
         await store.close()
     return [
         f"what left long ago: {forgotten.exits} forgotten in {forgotten.buckets} buckets",
+        f"what was over long ago: {left.records} left phones, of {len(left.buckets)} buckets",
         f"work that waited for a record that is here: {missed} released",
         f"snapshots made long ago: {old} dropped",
         f"reads of personal data long ago: {unknown} forgotten",

@@ -197,6 +197,11 @@ class BodyTimeout(Problem):
     slug, status = "body-timeout", HTTPStatus.REQUEST_TIMEOUT
     title, title_zh = "The body did not arrive in time", "请求体接收超时"
 
+    @override
+    def headers(self) -> dict[str, str]:
+        """Close the connection: the rest of the body may never come."""
+        return {"connection": "close"}
+
 
 class AlreadyExists(Problem):
     """Something with this id or code exists. Read it, then decide whether to change it."""

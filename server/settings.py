@@ -100,6 +100,15 @@ class Settings(BaseSettings):
         le=365,
         description="days without contact after which phones drop what they hold",
     )
+    casework_days: int = Field(
+        default=30,
+        ge=1,
+        le=3_650,
+        description="days that phones keep incidents and tasks after they are over",
+    )
+    visit_days: int = Field(
+        default=400, ge=1, le=3_650, description="days that phones keep visits"
+    )
     access_anchor: str = Field(
         default="./var/access-anchor.log",
         description="file for the ends of the access log, better on another disk; empty: none",

@@ -42,6 +42,9 @@ def claim_task(sheet: Sheet, task: Record, status: Status, deed: Deed) -> Verdic
 
 
 def _judge(task: Record, status: Status, state: str, deed: Deed) -> Claimed:
+    if not deed.knows(task):
+        # How far the work is would be news to a stranger.
+        return Claimed(status=None, code=Code.NOT_ASSIGNED)
     if deed.mutation.base < status.since_rev:
         return Claimed(status=None, code=Code.OTHER_EPOCH)
     if is_over(task):

@@ -1,6 +1,7 @@
 """One mutation is decided: what becomes of it, and of the records it touches."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from sync.alias import (
@@ -80,9 +81,16 @@ def decide(sheet: Sheet, deed: Deed) -> Verdict:
 
     The rules, in this order: what is wrong by itself is `invalid`; what needs a person is
     `held`; a fact that exists already or an act without effect is `recorded`; the rest merges.
+    Who may not know of a record is told no revision of it.
     """
+    record = sheet.get(deed.mutation.record)
+    if record is None or deed.knows(record):
+        return _decide(sheet, record, deed, known=True)
+    return replace(_decide(sheet, record, deed, known=False), rev=0)
+
+
+def _decide(sheet: Sheet, record: Record | None, deed: Deed, *, known: bool) -> Verdict:
     mutation = deed.mutation
-    record = sheet.get(mutation.record)
     rev = 0 if record is None else record.rev
     fault = check(mutation, console=deed.author.console)
     if fault is not None:
@@ -92,7 +100,7 @@ def decide(sheet: Sheet, deed: Deed) -> Verdict:
     if mutation.actor is not None and mutation.actor != deed.author.account:
         return _held(Code.UNKNOWN_ACTOR, rev, field="actor")
     if record is not None:
-        return _change(sheet, record, deed)
+        return _change(sheet, record, deed, known=known)
     return _about_unknown(sheet, deed)
 
 
@@ -121,9 +129,9 @@ def _recorded(code: Code, rev: int, *, field: str | None = None) -> Verdict:
     return Verdict(outcome=Outcome.RECORDED, code=code, field=field, rev=rev)
 
 
-def _change(sheet: Sheet, record: Record, deed: Deed) -> Verdict:
+def _change(sheet: Sheet, record: Record, deed: Deed, *, known: bool) -> Verdict:
     mutation = deed.mutation
-    if not deed.knows(record) and not _speaks_anyway(record, mutation):
+    if not known and not _speaks_anyway(record, mutation):
         return _held(Code.UNKNOWN_RECORD, 0)
     if record.kind != mutation.kind:
         return _invalid(Code.KIND_MISMATCH, "kind", record.rev)

@@ -150,6 +150,14 @@ def settlement(
     )
 
 
+def is_past(kind: str, state: Mapping[str, Any], now_ms: int) -> bool:
+    """Say whether a phone must stop showing a record that it still holds.
+
+    `now_ms` is its best knowledge of the time. Only an announcement has such a date.
+    """
+    return kind == "announcement" and state.get("valid_until_ms", now_ms + 1) <= now_ms
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
     """What the phone shows of one record: the server's state under the work not yet confirmed.

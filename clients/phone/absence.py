@@ -39,6 +39,11 @@ class Absence:
         known = self._known()
         return known is not None and moved_on(known, read(self._clock)).left_ms == 0
 
+    def now_ms(self) -> int:
+        """Return the time as the phone knows it: the server's, and what passed since."""
+        known, now = self._known(), read(self._clock)
+        return now.wall_ms if known is None else moved_on(known, now).server_ms
+
     def check(self) -> None:
         """Drop what must go, if the time is over. Call before anything is shown."""
         known = self._known()

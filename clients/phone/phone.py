@@ -19,7 +19,7 @@ from clients.phone.uploads import CHUNK_BYTES, UploadReport, Uploads
 from sync.exchange import WireOutcome
 from sync.mutation import EMPTY, Position
 from sync.outcome import Outcome
-from sync.replica import Held, Shown, digest_of_bodies, shown_record
+from sync.replica import Held, Shown, digest_of_bodies, is_past, shown_record
 
 
 class UnknownRecord(LookupError):  # noqa: N818 - named as the condition it reports
@@ -240,10 +240,15 @@ class Phone:
         return self._store
 
     def shown(self, record: str) -> Shown | None:
-        """Return what the phone shows of a record: server state under its own unsent work."""
+        """Return what the phone shows of a record: server state under its own unsent work.
+
+        What is past its date is not shown, though it is held until the server says it is gone.
+        """
         store = self._kept()
         held, overlay = store.held(record), store.overlay(record)
         state = None if held is None else _state(held)
+        if held and state and is_past(held.kind, state, self._absence.now_ms()):
+            return None
         return shown_record(
             held,
             state,

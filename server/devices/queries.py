@@ -7,14 +7,18 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, Select, func, or_, select
 
 from server.db.bulk import among
-from server.db.tables import Account, Area, Device, HeldRow
+from server.db.tables import Account, Area, Device, HeldRow, MutationRow
 from server.identity.principal import AreaSpan
+from sync.outcome import Outcome
 
 DeviceRow = Row[*tuple[Any, ...]]
 _device = Device.__table__.c
 _held = HeldRow.__table__.c
 _area = Area.__table__.c
 _account = Account.__table__.c
+_log = MutationRow.__table__.c
+LATEST_MAX = 1_000
+"""How many of a device's mutations are looked through for what was invalid."""
 _LAST_SEEN: ColumnElement[Any] = func.coalesce(_device.last_contact_ms, _device.created_ms)
 
 
@@ -31,11 +35,13 @@ class Wanted:
     """Filters; all that are not None must hold.
 
     `silent_since_ms`: no contact after it. `failing`: something waits for a person or was
-    invalid. `offset_above_ms`: the clock was off by more, to either side.
+    invalid after `failing_since_ms`. `offset_above_ms`: the clock was off by more, to either
+    side.
     """
 
     silent_since_ms: int | None = None
     failing: bool | None = None
+    failing_since_ms: int = 0
     offset_above_ms: int | None = None
 
 
@@ -76,11 +82,23 @@ def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
         conditions.append(wanted.silent_since_ms >= _LAST_SEEN)
     if wanted.failing is not None:
         waits = select(_held.n).where(_held.device_id == _device.id, _held.status == "open")
-        failing = or_(_device.invalid > 0, waits.exists())
+        failing = or_(waits.exists(), _invalid_since(wanted.failing_since_ms))
         conditions.append(failing if wanted.failing else ~failing)
     if wanted.offset_above_ms is not None:
         conditions.append(func.abs(_device.offset_ms) > wanted.offset_above_ms)
     return conditions
+
+
+def _invalid_since(since_ms: int) -> ColumnElement[bool]:
+    """Whether a device said something invalid lately, which few ever did."""
+    latest = _log.n > _device.settled_through - LATEST_MAX
+    said = select(_log.n).where(
+        _log.device_id == _device.id,
+        latest,
+        _log.outcome == Outcome.INVALID.value,
+        _log.received_ms >= since_ms,
+    )
+    return (_device.invalid > 0) & said.exists()
 
 
 def phone_rows(

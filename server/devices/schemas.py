@@ -19,7 +19,8 @@ class DeviceParameters(PageParameters):
         None, description="Only those that made no contact for so many days."
     )
     failing: bool | None = Field(
-        None, description="Only those with work that waits for a person or was invalid."
+        None,
+        description="Only those with work that waits for a person, or was invalid in 14 days.",
     )
     offset_above_s: Annotated[int, Field(ge=0, le=OFFSET_S_MAX)] | None = Field(
         None, description="Only those whose clock was off by more seconds, to either side."

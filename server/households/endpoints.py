@@ -181,7 +181,11 @@ async def change_household(
     return tagged(changed, changed.rev)
 
 
-@router.get("/households/{household_id}/residents", responses=problems(Forbidden, NotFound))
+@router.get(
+    "/households/{household_id}/residents",
+    response_model=Page[ResidentBody],
+    responses={**problems(Forbidden, NotFound), **MOVED},
+)
 async def list_residents(
     *,
     household_id: PathId,
@@ -189,11 +193,14 @@ async def list_residents(
     store: StoreDep,
     now: Now,
     reading: ReadingDep,
-) -> Page[ResidentBody]:
+) -> Page[ResidentBody] | Response:
     """List the residents of a household, at most 500, in one page."""
-    found = await store.read(
-        lambda db: whole_household(db, scope_of(db, principal, now), household_id)
-    )
+    try:
+        found = await store.read(
+            lambda db: whole_household(db, scope_of(db, principal, now), household_id)
+        )
+    except RecordMerged as merged:
+        return moved_to(f"/v1/households/{merged.into}/residents")
     await reading.note("list", "resident", (each.id for each in found.residents))
     return Page(items=found.residents, next=None)
 
@@ -263,7 +270,9 @@ async def change_resident(
 
 
 @router.get(
-    "/households/{household_id}/visits", responses=problems(InvalidParameter, Forbidden)
+    "/households/{household_id}/visits",
+    response_model=Page[VisitBody],
+    responses={**problems(InvalidParameter, Forbidden), **MOVED},
 )
 async def list_visits(
     *,
@@ -273,18 +282,21 @@ async def list_visits(
     store: StoreDep,
     now: Now,
     reading: ReadingDep,
-) -> Page[VisitBody]:
+) -> Page[VisitBody] | Response:
     """List the visits paid to a household, the newest arrival first."""
     key = decode_cursor(parameters.cursor, int, str)
-    rows = await store.read(
-        lambda db: visits_to(
-            db,
-            scope_of(db, principal, now),
-            household_id,
-            after=key,
-            limit=parameters.limit + 1,
+    try:
+        rows = await store.read(
+            lambda db: visits_to(
+                db,
+                scope_of(db, principal, now),
+                household_id,
+                after=key,
+                limit=parameters.limit + 1,
+            )
         )
-    )
+    except RecordMerged as merged:
+        return moved_to(f"/v1/households/{merged.into}/visits", parameters)
     page, following = paged(rows, parameters.limit, lambda row: (row.created_ms, row.id))
     await reading.note(
         "list", "visit", (household_id, *(row.id for row in page)) if page else ()

@@ -20,6 +20,8 @@ from server.replication.storing import Draft, store
 from sync.push import Plan, plan_push
 
 _PLANS_MAX = 4
+_Stand = tuple[int, str, bool]
+"""`(rev, bucket, fed)` of a record."""
 
 
 def decide_and_store(
@@ -117,8 +119,8 @@ def _check(db: Connection, drafts: Sequence[Draft]) -> Checked:
 
 def _looked_up(
     db: Connection, drafts: Sequence[Draft]
-) -> tuple[Mapping[str, tuple[int, str]] | None, Collection[str]]:
-    """`(rev, bucket)` of everything that writing drafts asked for, and what is awaited of it.
+) -> tuple[Mapping[str, _Stand] | None, Collection[str]]:
+    """How everything stands that writing drafts asked for, and what is awaited of it.
 
     SQLite has one writer, so nothing can have changed there and None stands for the first.
     """
@@ -131,14 +133,31 @@ def _looked_up(
     return waiting_queries.revs_and_awaited(db, ids) if ids else ({}, ())
 
 
-def _holds(db: Connection, draft: Draft, revs: Mapping[str, tuple[int, str]] | None) -> bool:
+def _holds(db: Connection, draft: Draft, revs: Mapping[str, _Stand] | None) -> bool:
     if revs is None or not draft.plan.writes:
         return True
     gathered = draft.gathered
     about = gathered.asked | draft.plan.writes.keys()
-    read = {key: (each.record.rev, each.record.bucket) for key, each in gathered.stored.items()}
+    read = {
+        key: (each.record.rev, each.record.bucket, each.seq > 0)
+        for key, each in gathered.stored.items()
+    }
     if any(revs.get(key) != read.get(key) for key in about):
+        return False
+    if _was_redrawn(db, gathered):
         return False
     # Who adds to a record holds the lock of its bucket, which is ours by now.
     leaders = gathered.leaders
     return not leaders or dependants.ids_below(db, leaders) == gathered.followers
+
+
+def _was_redrawn(db: Connection, gathered: Gathered) -> bool:
+    """Whether boundaries changed since positions were located.
+
+    Who closes or redraws a grid holds the lock of its bucket, which is ours by now if anything
+    was placed there: a change that this does not see comes after, and moves what it finds.
+    """
+    located_in = gathered.boundaries
+    return located_in is not None and located_in != queries.counter_value(
+        db, queries.GRIDS_VERSION
+    )

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from server.replication.feeds import in_feed
 from server.replication.projections import projection_row
 from sync.canonical import record_body, record_hash
+from sync.leaving import in_feeds, may_have_left
 from sync.record import Record
 from sync.state import is_tombstone, state_of
 
@@ -17,8 +17,9 @@ _ABSENT = object()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Derived:
-    """What follows from one record; `there` says whether its bucket's feed holds it.
+    """What follows from one record; `there` says whether its bucket's feed should hold it.
 
+    `may_have_left` says that the feed may do without it all the same: it may have left by date.
     `typed` is its row without the two times, None if it was erased and has none.
     """
 
@@ -26,6 +27,7 @@ class Derived:
     body: bytes
     hash: str
     there: bool
+    may_have_left: bool
     typed: Mapping[str, Any] | None
 
 
@@ -42,7 +44,8 @@ def derive(record: Record, area_no: int) -> Derived:
         record=record,
         body=body,
         hash=record_hash(body),
-        there=in_feed(record),
+        there=in_feeds(record),
+        may_have_left=may_have_left(record),
         typed=None if erased else projection_row(record, state, area_no=area_no),
     )
 

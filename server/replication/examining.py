@@ -159,9 +159,16 @@ class _Walk:
     def _right_seq(self, each: Examined) -> int | None:
         """The stored seq, 0 for what is in no feed, None if a new one has to be given out."""
         seq = 0 if each.row is None else each.row.seq
-        if not (seq > 0 if each.derived is None else each.derived.there):
+        if not (seq > 0 if each.derived is None else _belongs(each.derived, seq, each.row)):
             return 0
         return seq if self.last < seq <= self._limit and "bucket" not in each.what else None
+
+
+def _belongs(derived: Derived, seq: int, row: DbRow | None) -> bool:
+    """Whether the feed has to hold a record; a stored one may have left it by date."""
+    if row is not None and seq == 0 and derived.may_have_left:
+        return False
+    return derived.there
 
 
 def _page(db: Connection, rows: list[DbRow], area_no: int, told: Retold) -> Iterator[Examined]:

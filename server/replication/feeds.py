@@ -1,7 +1,7 @@
 """How the feeds of buckets go on when records change: seq, digest, count, what left.
 
-A record that was put away, erased or restricted lives in its bucket with seq 0: it is in no
-feed, digest or manifest.
+A record that was put away, erased or restricted, or left by date, lives in its bucket with
+seq 0: it is in no feed, digest or manifest.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,24 +12,24 @@ from server.replication.gather import Stored
 from server.replication.queries import BucketHead
 from sync.canonical import EMPTY_DIGEST, digest_toggle
 from sync.exchange import Why
+from sync.leaving import in_feeds
 from sync.record import Record
-from sync.state import is_away, is_tombstone, merged_into, restricted_for
-
-
-def in_feed(record: Record) -> bool:
-    """Say whether a feed holds a record: not one put away, merged, erased or restricted."""
-    return not (is_away(record) or is_tombstone(record) or restricted_for(record))
+from sync.state import is_tombstone, merged_into, restricted_for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One record before and after, with the bytes a phone will get."""
+    """One record before and after, with the bytes a phone will get.
+
+    `hidden` says that it left by date, with what it belongs to, and is still in no feed.
+    """
 
     record: Record
     before: Stored | None
     state: Mapping[str, Any]
     body: bytes
     hash: str
+    hidden: bool = False
 
     @property
     def visible(self) -> bool:
@@ -49,7 +49,7 @@ class Change:
     @property
     def is_there(self) -> bool:
         """Whether the feed of its bucket holds the record now."""
-        return in_feed(self.record)
+        return in_feeds(self.record) and not self.hidden
 
     @property
     def left_bucket(self) -> str:

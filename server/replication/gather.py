@@ -75,7 +75,8 @@ class Batch:
 class Gathered:
     """What the plan is made from, and the rows and area numbers the store step needs again.
 
-    `leaders` are the records that may move, `followers` all that belonged to them when asked.
+    `leaders` may move, `followers` are all that belonged to them when asked. Positions were
+    located in the version `boundaries`.
     """
 
     known: Known
@@ -84,6 +85,7 @@ class Gathered:
     cited: Cited = field(default_factory=Cited)
     leaders: Sequence[str] = ()
     followers: frozenset[str] = frozenset()
+    boundaries: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,17 +285,15 @@ class _Brief:
 
 
 def _brief(db: Connection, batch: Batch) -> _Brief:
-    device, mutations = batch.device, batch.mutations
-    state = device_state(device)
+    state, mutations = device_state(batch.device), batch.mutations
     repeated = {each.n for each in mutations if each.n <= state.settled_through}
-    grouped = any(each.group is not None for each in mutations)
-    last = state.settled_through if grouped else None
+    last = state.settled_through if any(each.group is not None for each in mutations) else None
     wanted = sorted(repeated if last is None else {*repeated, last})
     sound = [each for each in mutations if each.n not in batch.faulty]
     return _Brief(
         batch=batch,
         state=state,
-        rows=queries.settled_rows(db, device.id, wanted) if wanted else (),
+        rows=queries.settled_rows(db, batch.device.id, wanted) if wanted else (),
         repeated=repeated,
         last=last,
         sound=sound,
@@ -302,9 +302,9 @@ def _brief(db: Connection, batch: Batch) -> _Brief:
 
 
 def gather(db: Connection, batches: Sequence[Batch]) -> list[Gathered]:
-    """Everything `plan_push` needs for each batch of a locked device, asked for at once.
+    """Everything `plan_push` needs for batches of locked devices, asked for at once.
 
-    What a faulty mutation refers to is not looked at: that is what could not be read.
+    What a faulty mutation refers to could not be read and is not looked at.
     """
     briefs = [_brief(db, each) for each in batches]
     loads = load_records(db, [each.wanted for each in briefs])
@@ -359,6 +359,7 @@ def _gathered(
         cited=cited,
         leaders=leaders,
         followers=followers,
+        boundaries=lying.version,
     )
 
 

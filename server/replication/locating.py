@@ -99,6 +99,11 @@ class Lying:
     published: Published | None
     located: Mapping[int, Located]
 
+    @property
+    def version(self) -> int | None:
+        """The version of the boundaries that anything was located in, None if nothing was."""
+        return self.published.version if self.published and self.located else None
+
 
 def locate_all(
     db: Connection, batches: Sequence[Iterable[Mutation | Malformed]]

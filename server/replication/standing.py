@@ -1,10 +1,12 @@
 """Where a record that was merged is to be found."""
 
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from fastapi import Response
 from sqlalchemy import Connection
 
+from server.paging import PageParameters
 from server.problems import RecordMerged
 from server.replication.alias_queries import alias_of
 
@@ -25,6 +27,8 @@ def refuse_merged(db: Connection, row: Any) -> None:
         raise RecordMerged(into)
 
 
-def moved_to(address: str) -> Response:
-    """Answer that what was asked for stands elsewhere, for good."""
-    return Response(status_code=308, headers={"location": address})
+def moved_to(address: str, parameters: PageParameters | None = None) -> Response:
+    """Answer that what was asked for, a page of it, stands elsewhere, for good."""
+    given = {} if parameters is None else parameters.model_dump(exclude_unset=True)
+    asked = f"{address}?{urlencode(given)}" if given else address
+    return Response(status_code=308, headers={"location": asked})

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from server.db import failpoints
 from server.db.bulk import Upsert
 from server.db.store import RetryTransaction, touch
-from server.replication import feeds, queries
+from server.replication import feeds, leaving, queries
 from server.replication.alias_queries import aliases_replaced
 from server.replication.contests import Closer, Contested, save_contests
 from server.replication.declaring import declarations
@@ -41,11 +41,15 @@ class Draft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Written:
-    """What one draft adds: rows to be saved, new records, and what it waits for."""
+    """What one draft adds: rows to be saved, new records, and what it waits for.
+
+    `back` are the records that had left by date and are on phones again.
+    """
 
     parts: Sequence[Upsert]
     fresh: Sequence[Mapping[str, Any]] = ()
     awaits: frozenset[str] = frozenset()
+    back: frozenset[str] = frozenset()
 
 
 def store(db: Connection, drafts: Sequence[Draft], heads: dict[str, BucketHead]) -> set[str]:
@@ -66,11 +70,13 @@ def store(db: Connection, drafts: Sequence[Draft], heads: dict[str, BucketHead])
     failpoints.reach("storing")
     queries.save(db, [*parts, queries.buckets_replaced(feeds.bucket_rows(moved))])
     failpoints.reach("stored")
+    leaving.bring_back(db, frozenset().union(*(each.back for each in written)), heads)
     return {key for each in written for key in each.awaits}
 
 
-def _changes(plan: Plan, gathered: Gathered) -> list[feeds.Change]:
+def _changes(plan: Plan, gathered: Gathered, *, now_ms: int) -> list[feeds.Change]:
     changes = []
+    hidden = leaving.still_hidden(plan, gathered.stored, now_ms=now_ms)
     for record_id, record in plan.writes.items():
         state = state_of(record)
         body = record_body(record_id, record.kind, record.rev, state)
@@ -81,6 +87,7 @@ def _changes(plan: Plan, gathered: Gathered) -> list[feeds.Change]:
                 state=state,
                 body=body,
                 hash=record_hash(body),
+                hidden=record_id in hidden,
             )
         )
     return sorted(changes, key=lambda each: each.record.id)
@@ -88,7 +95,7 @@ def _changes(plan: Plan, gathered: Gathered) -> list[feeds.Change]:
 
 def _written(db: Connection, draft: Draft, heads: dict[str, BucketHead]) -> _Written:
     batch, plan, gathered = draft.batch, draft.plan, draft.gathered
-    changes = _changes(plan, gathered)
+    changes = _changes(plan, gathered, now_ms=batch.received_ms)
     spoken = Spoken.of(db, batch, plan, gathered.known.records)
     queue = spoken.without_notes(queue_changes(db, _desk(batch, gathered), plan.settled))
     located = gathered.known.located
@@ -119,7 +126,8 @@ def _written(db: Connection, draft: Draft, heads: dict[str, BucketHead]) -> _Wri
         *_projections(db, changes, numbers, batch.received_ms),
         _aliases(changes, batch.received_ms),
     ]
-    return _Written(parts=parts, fresh=fresh, awaits=awaits)
+    back = frozenset(each.record.id for each in changes if leaving.came_back(each))
+    return _Written(parts=parts, fresh=fresh, awaits=awaits, back=back)
 
 
 def _left_and_entered(

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import CompoundSelect, Connection, Select, func, literal, select
+from sqlalchemy import CompoundSelect, Connection, Select, false, func, literal, select
 
 from server.db import tables
 from server.db.bulk import Upsert, among, among_listed, listed
@@ -97,10 +97,10 @@ def role_of(db: Connection, account: str) -> str:
 @cache
 def _revs_and_awaited() -> CompoundSelect[Any]:
     record, held = _RECORD.c, HELD.c
-    found = select(record.id, record.rev, record.bucket).where(
+    found = select(record.id, record.rev, record.bucket, (record.seq > 0).label("fed")).where(
         among_listed("postgresql", record.id, "ids")
     )
-    waited = select(held.awaits, literal(-1), literal("")).where(
+    waited = select(held.awaits, literal(-1), literal(""), false()).where(
         held.status == "open", among_listed("postgresql", held.awaits, "ids")
     )
     return found.union_all(waited)
@@ -108,15 +108,18 @@ def _revs_and_awaited() -> CompoundSelect[Any]:
 
 def revs_and_awaited(
     db: Connection, records: Collection[str]
-) -> tuple[dict[str, tuple[int, str]], set[str]]:
-    """What `queries.record_revs` and `awaited` say of `records`, in one question."""
-    revs: dict[str, tuple[int, str]] = {}
+) -> tuple[dict[str, tuple[int, str, bool]], set[str]]:
+    """What `awaited` says of `records`, and by id how they stand, in one question.
+
+    `(rev, bucket, fed)` of those that exist; `fed` says whether the bucket's feed has it.
+    """
+    revs: dict[str, tuple[int, str, bool]] = {}
     waited: set[str] = set()
     for row in db.execute(_revs_and_awaited(), {"ids": listed(db, sorted(records))}):
         if row.rev < 0:
             waited.add(row.id)
         else:
-            revs[row.id] = (row.rev, row.bucket)
+            revs[row.id] = (row.rev, row.bucket, row.fed)
     return revs, waited
 
 

@@ -123,6 +123,37 @@ def keeps_what_moved_away() -> None:
 
 
 @fault
+def keeps_what_left_by_date() -> None:
+    whole = replica.page_effect
+
+    def effect(page, followed):
+        kept = tuple(each for each in page.gone if each.why != "hidden")
+        return whole(replace(page, gone=kept), followed)
+
+    rounds.page_effect = effect
+
+
+@fault
+def renames_what_was_merged() -> None:
+    whole = rounds.Rounds._apply_pages
+
+    def apply(self, reply, tally):
+        whole(self, reply, tally)
+        for gone in (each for page in reply.buckets for each in page.gone if each.merged_into):
+            for row in self._store.waiting():
+                body = row.body.replace(gone.record.encode(), gone.merged_into.encode())
+                change = "UPDATE mutation SET body = ? WHERE n = ?"
+                self._store._db.execute(change, (body, row.n))
+
+    rounds.Rounds._apply_pages = apply
+
+
+@fault
+def trusts_its_clock_for_dates() -> None:
+    absence.Absence.now_ms = lambda self: self._clock.wall_ms
+
+
+@fault
 def keeps_what_a_reset_forgets() -> None:
     whole = replica.page_effect
 

@@ -11,7 +11,7 @@ from sqlmodel import col
 
 from server.clock import new_id, now_ms
 from server.db.store import Store
-from server.db.tables import Bucket, Device
+from server.db.tables import Bucket, Device, MutationRow
 from server.devices.listing import HEADING, device_lines
 from server.devices.queries import ALL
 from server.devices.rules import DAY_MS
@@ -176,6 +176,11 @@ async def test_filters_name_the_silent_the_failing_and_clocks_that_are_off(
     assert await found(silent_days=4) == set()
     assert await found(failing="true") == {"ann"}
     assert await found(failing="false") == {"bob", "cat"}
+    log = MutationRow.__table__
+    two_weeks = update(log).values(received_ms=log.c.received_ms - 14 * DAY_MS - 60_000)
+    await store.write(lambda db: db.execute(two_weeks))
+    assert await found(failing="true") == set()
+    assert await found(failing="false") == {"ann", "bob", "cat"}
     assert await found(offset_above_s=60) == {"bob", "cat"}
     assert await found(offset_above_s=60, silent_days=3) == {"cat"}
     for query in ({"silent_days": 0}, {"offset_above_s": -1}, {"fast": "true"}):

@@ -183,6 +183,9 @@ async def test_its_address_leads_on_and_lists_leave_it_out(
     for path, there in (
         (f"/v1/households/{twin}", f"/v1/households/{home}"),
         (f"/v1/residents/{xu}", f"/v1/residents/{wu}"),
+        (f"/v1/households/{twin}/residents", f"/v1/households/{home}/residents"),
+        (f"/v1/households/{twin}/visits", f"/v1/households/{home}/visits"),
+        (f"/v1/households/{twin}/visits?limit=1", f"/v1/households/{home}/visits?limit=1"),
     ):
         answer = await desk.get(path, "dispatcher")
         assert (answer.status_code, answer.headers["location"]) == (308, there)

@@ -202,7 +202,9 @@ class Backend:
     def _check(self, device: Device, only: Mutation | Malformed, plan: Plan) -> None:
         ended_at = [each.ended_at or each.record or "" for each in plan.settled]
         now = self.record(*ended_at) if isinstance(only, Mutation) else None
-        check_revisions(device.id, only, plan, now)
+        codes = {each.code for each in plan.settled}
+        stranger = device.account in self.strangers or Code.NOT_ASSIGNED in codes
+        check_revisions(device.id, only, plan, now, stranger=stranger)
 
     def _held_of(self, device: Device, batch: Sequence[Any]) -> dict[int, Held]:
         """By n, what the rulings of a batch are about."""

@@ -22,12 +22,20 @@ UNTOLD = frozenset(
 
 
 def check_revisions(
-    device: str, only: Mutation | Malformed, plan: Plan, now: Record | None
+    device: str,
+    only: Mutation | Malformed,
+    plan: Plan,
+    now: Record | None,
+    *,
+    stranger: bool,
 ) -> None:
-    """Check the plan of a push of one mutation, whose record is `now` after it."""
+    """Check the plan of a push of one mutation, whose record is `now` after it.
+
+    A stranger is told of no revision unless the record is the own one.
+    """
     (answer,) = plan.settled
     told = 0 if now is None or _is_untold(answer) else now.rev
-    assert answer.rev == told
+    assert answer.rev == told or (stranger and answer.rev == 0)
     for record in plan.writes.values():
         own = {each.rev for each in _heads(record) if (each.device, each.n) == (device, only.n)}
         # What is said of a merged record later counts as unseen by all who saw it.

@@ -23,7 +23,59 @@ UNKNOWN = (Outcome.HELD, Code.UNKNOWN_RECORD, 0)
 
 def test_a_claim_about_a_task_that_is_not_known_is_kept_as_a_strangers():
     told = answer(TASK, "task", act="finish", base=1)
-    assert told[:2] == (Outcome.RECORDED, Code.NOT_ASSIGNED)
+    assert told == (Outcome.RECORDED, Code.NOT_ASSIGNED, 0)
+
+
+@pytest.mark.parametrize("after", ["close", "rework"])
+def test_such_a_claim_does_not_tell_how_far_the_work_is(after):
+    backend = busy_town()
+    office = Device("office of the stranger", console=True)
+    incident = backend.state(TASK)["incident"]
+    args = {"text": "no longer needed"}
+    if after == "close":
+        backend.do(office, incident, "incident", act="close", args=args)
+    else:
+        backend.do(office, TASK, "task", act="rework", args=args)
+    settled = backend.do(stranger(), TASK, "task", act="finish", base=1)
+    assert (settled.outcome, settled.code, settled.rev) == (
+        Outcome.RECORDED,
+        Code.NOT_ASSIGNED,
+        0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        ({"set": {"shoe_size": 44}, "base": 1}, Code.UNKNOWN_FIELD),
+        ({"set": {"door": "1"}, "base": 1, "actor": uid("nobody")}, Code.UNKNOWN_ACTOR),
+    ],
+)
+def test_what_is_refused_for_what_it_says_tells_a_stranger_nothing_of_the_record(said, code):
+    there = answer(HOUSEHOLD, "household", **said)
+    assert there == answer(uid("nothing"), "household", **said)
+    assert there[1:] == (code, 0)
+
+
+def test_a_stranger_is_told_of_an_erasure_and_of_no_revision():
+    backend, office = busy_town(), Device("office of the stranger", console=True)
+    backend.do(office, HOUSEHOLD, "household", act="erase", args={"reason": "person_asked"})
+    edit = {"set": {"door": "1"}, "base": 1}
+    settled = backend.do(stranger(), HOUSEHOLD, "household", **edit)
+    assert (settled.outcome, settled.code, settled.rev) == (Outcome.RECORDED, Code.ERASED, 0)
+
+
+def test_a_strangers_fact_that_exists_already_tells_no_revision():
+    backend = busy_town()
+    visit, dora = uid("visit that exists"), stranger()
+    said = {"set": {"household": HOUSEHOLD, "outcome": "done"}}
+    backend.do(Device("office of the stranger", console=True), visit, "visit", **said)
+    settled = backend.do(dora, visit, "visit", **said)
+    assert (settled.outcome, settled.code, settled.rev) == (
+        Outcome.RECORDED,
+        Code.ALREADY_EXISTS,
+        0,
+    )
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,8 @@ OUTCOMES = (
 )
 REASONS = ("person_asked", "no_longer_needed", "entered_wrongly", "law")
 _OPEN = sql("status = 'open'")
+FED_FOR_A_TIME = sql("seq > 0 AND kind IN ('announcement', 'incident', 'task', 'visit')")
+"""Records on phones that leave by date. A question must say it in these words to be quick."""
 
 
 class MutationRow(StoredRow, table=True):
@@ -97,6 +99,14 @@ class RecordRow(StoredRow, table=True):
     )
     __table_args__ = (
         Index(None, "bucket", "seq"),
+        Index(
+            "ix_record_fed_for_a_time",
+            "kind",
+            "bucket",
+            "id",
+            postgresql_where=FED_FOR_A_TIME,
+            sqlite_where=FED_FOR_A_TIME,
+        ),
         check("rev", "rev >= 0"),
         check("seq", "seq >= 0"),
     )
