@@ -16,6 +16,7 @@ from server.boundaries.endpoints import router as boundaries
 from server.casework.endpoints import router as casework
 from server.casework.step_endpoints import router as casework_steps
 from server.conflicts.endpoints import router as conflicts
+from server.consents.endpoints import router as consents
 from server.devices.endpoints import router as devices
 from server.erasure.endpoints import router as erasure
 from server.grids.endpoints import router as grids
@@ -58,6 +59,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     merging,
     erasure,
     subjects,
+    consents,
     grids,
     boundaries,
     households,

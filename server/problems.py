@@ -154,16 +154,6 @@ class StaleLease(Problem):
     title, title_zh = "Two phones share this identity", "两台设备使用了同一身份"
 
 
-class RecordRestricted(Problem):
-    """Somebody asked that nobody uses what is held about them, and that was granted.
-
-    Nothing was given out or written. Whoever works on that request knows when it is lifted.
-    """
-
-    slug, status = "record-restricted", HTTPStatus.FORBIDDEN
-    title, title_zh = "Nobody may use this record at present", "该记录目前限制处理"
-
-
 class NotFound(Problem):
     """Nothing with this address exists for you. It may exist outside your area."""
 

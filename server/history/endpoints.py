@@ -11,13 +11,13 @@ from server.areas.queries import scope_of
 from server.deps import Now, StoreDep
 from server.history.reading import Line, history_lines
 from server.history.schemas import HistoryItem, HistoryParameters
+from server.households.problems import RecordRestricted
 from server.inbox.access import InboxPrincipal, may_read_values
 from server.paging import Page, decode_cursor, paged
 from server.problems import (
     Forbidden,
     InvalidParameter,
     NotFound,
-    RecordRestricted,
     problems,
 )
 from server.recordids import PathId

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from server.areas.scope import Scope
 from server.households import queries
+from server.households.problems import RecordRestricted
 from server.households.queries import RegistryRow
 from server.households.schemas import (
     DwellingBody,
@@ -17,7 +18,7 @@ from server.households.schemas import (
     ResidentBody,
     VisitBody,
 )
-from server.problems import NotFound, RecordRestricted
+from server.problems import NotFound
 from server.replication.standing import refuse_merged
 
 

@@ -38,6 +38,7 @@ ROOMS = {
         "boundaries",
         "casework",
         "conflicts",
+        "consents",
         "consolewrites",
         "devices",
         "erasure",

@@ -40,37 +40,44 @@ async def restricted(desk: Desk, record: str, about: str = "household") -> tuple
     return here, int(done["rev"])
 
 
-async def test_it_is_hidden_from_everybody_edits_wait_and_lifting_brings_all_back(
-    client: httpx.AsyncClient, desk: Desk, store: Store, world: World
-) -> None:
-    phone = await RawPhone.enrol(client, world.tokens["ann"])
-    home = Household(phone, world)
-    await phone.sync(home.mutations())
+@pytest.fixture
+async def home(client: httpx.AsyncClient, world: World) -> Household:
+    """A household on a phone and on the server, contested by a second phone."""
+    made = Household(await RawPhone.enrol(client, world.tokens["ann"]), world)
+    await made.phone.sync(made.mutations())
     other = await RawPhone.enrol(client, world.tokens["bob"])
-    contest = other.change(home.id, "household", 1, set={"contact_phone": f"{CANARY}beside"})
-    await other.sync([contest])
-    everybody = {home.id, home.resident, home.visit, home.note}
-    before = await store.read(typed)
-    assert CANARY in before
-    here, rev = await restricted(desk, home.id)
+    said = {"contact_phone": f"{CANARY}beside"}
+    await other.sync([other.change(made.id, "household", 1, set=said)])
+    return made
 
+
+def everybody(home: Household) -> set[str]:
+    return {home.id, home.resident, home.visit, home.note}
+
+
+async def test_it_is_hidden_from_phones_lists_search_and_reads(
+    desk: Desk, store: Store, home: Household
+) -> None:
+    assert CANARY in await store.read(typed)
+    here, _ = await restricted(desk, home.id)
     assert CANARY not in await store.read(typed)
-    reply = await phone.sync()
+    reply = await home.phone.sync()
     page = next(each for each in reply["buckets"] if each["id"].startswith("grid:"))
-    assert {each["record"]: each["why"] for each in page["gone"]} == dict.fromkeys(
-        everybody, "hidden"
-    )
+    gone = {each["record"]: each["why"] for each in page["gone"]}
+    assert gone == dict.fromkeys(everybody(home), "hidden")
     for query in ({}, {"archived": "true"}):
         listed = await desk.items("/v1/households", "dispatcher", **query)
         assert home.id not in {each["id"] for each in listed}
     found = await desk.done("/v1/households/search", "dispatcher", {"q": f"{CANARY}name"})
     assert found["items"] == []
-    for path in (f"households/{home.id}", f"residents/{home.resident}"):
-        answer = await desk.get(f"/v1/{path}", "dispatcher")
-        assert told(answer) == (403, "record-restricted"), path
     history = f"/v1/records/{home.id}/history"
-    answer = await desk.get(history, "dispatcher", values="true")
-    assert told(answer) == (403, "record-restricted")
+    for path, query in (
+        (f"/v1/households/{home.id}", {}),
+        (f"/v1/residents/{home.resident}", {}),
+        (history, {"values": "true"}),
+    ):
+        answer = await desk.get(path, "dispatcher", **query)
+        assert told(answer) == (403, "record-restricted"), path
     assert (await desk.get(history, "dispatcher")).status_code == 200
     assert await desk.items("/v1/conflicts", "dispatcher") == []
     waiting = await desk.items("/v1/held", "dispatcher")
@@ -83,7 +90,12 @@ async def test_it_is_hidden_from_everybody_edits_wait_and_lifting_brings_all_bac
     answer = await desk.post(shelve, "dispatcher", why, rev=now)
     assert (answer.status_code, answer.json()["code"]) == (409, "restricted")
 
-    visit = new_id()
+
+async def test_edits_wait_facts_are_kept_requests_go_on_and_lifting_brings_all_back(
+    desk: Desk, store: Store, home: Household
+) -> None:
+    here, rev = await restricted(desk, home.id)
+    phone, visit = home.phone, new_id()
     reply = await phone.sync(
         [
             phone.change(home.id, "household", 3, set={"door": f"{CANARY}late"}),
@@ -108,7 +120,7 @@ async def test_it_is_hidden_from_everybody_edits_wait_and_lifting_brings_all_bac
     assert (lifted["state"], lifted["steps"][-1]["act"]) == ("answered", "lifted")
     again = await desk.post(f"{here}/lift", "dispatcher", rev=rev + 1)
     assert (again.status_code, again.json()["code"]) == (409, "wrong-state")
-    assert everybody | {visit} <= held(await phone.sync()).keys()
+    assert everybody(home) | {visit} <= held(await phone.sync()).keys()
     body = (await desk.get(f"/v1/households/{home.id}", "dispatcher")).json()
     assert [each["id"] for each in body["residents"]] == [home.resident]
     assert len(await desk.items("/v1/conflicts", "dispatcher")) == 1

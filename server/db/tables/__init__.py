@@ -11,6 +11,7 @@ from server.db.tables.access import AccessEntry, AccessHead, AccessRecord
 from server.db.tables.boundaries import BoundaryChange, GridLineage, GridVersion, ServicePoint
 from server.db.tables.casework import Claim, Incident, Note, Report, Task
 from server.db.tables.columns import StoredRow
+from server.db.tables.consents import ConsentEntry, Notice
 from server.db.tables.identity import Account, Area, Assignment, Device, Incarnation, Token
 from server.db.tables.media import MediaBlob, MediaCopy, MediaDeclaration, MediaUpload
 from server.db.tables.registry import (
@@ -72,6 +73,7 @@ __all__ = [
     "BucketExit",
     "Claim",
     "Conflict",
+    "ConsentEntry",
     "Counter",
     "DataKeyRow",
     "Device",
@@ -94,6 +96,7 @@ __all__ = [
     "MediaUpload",
     "MutationRow",
     "Note",
+    "Notice",
     "RecordRow",
     "Report",
     "Resident",
