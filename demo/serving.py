@@ -1,7 +1,6 @@
 """Start, steer and stop the server process of the demo."""
 
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -10,51 +9,35 @@ from typing import Self
 
 import httpx
 
+from demo.served import HOST, PORT_VARIABLE
 from server.clock import ticks_s
 
 START_S = 60.0
 STOP_S = 20.0
 POLL_S = 0.05
-HOST = "127.0.0.1"
-USUAL_PORT = 8000
 
 
 class ServerSilentError(RuntimeError):
     """The server process does not answer; the message has the end of its log."""
 
 
-def chosen_port(wanted: int | None, *, usual: int = USUAL_PORT) -> int:
-    """Return the port to listen on: `wanted`, for 0 a free one.
-
-    None means the usual one, which the documentation names, or a free one if that is taken.
-    """
-    if wanted is not None:
-        return wanted or _free(0)
-    try:
-        return _free(usual)
-    except OSError:
-        return _free(0)
-
-
-def _free(port: int) -> int:
-    """Return `port`, for 0 any, if nobody listens on it; raises OSError if somebody does."""
-    with socket.create_server((HOST, port)) as probe:
-        return int(probe.getsockname()[1])
-
-
 class ServerProcess:
-    """One server on the loopback interface, with its log in a file."""
+    """One server on the loopback interface, with its log in a file.
+
+    `port` is the one to listen on: 0 means a free one, None the usual one or, if that is taken,
+    a free one.
+
+    Raises:
+        ServerSilentError: it cannot have the port.
+    """
 
     def __init__(self, database: str, *, port: int | None, log: Path) -> None:
-        self.port = chosen_port(port)
-        self.url = f"http://{HOST}:{self.port}"
         self._log = log
         self._written = log.open("wb")
         environment = os.environ | {
             "JINGWEI_DATABASE_URL": database,
-            "JINGWEI_HOST": HOST,
-            "JINGWEI_PORT": str(self.port),
             "JINGWEI_WORKERS": "1",
+            PORT_VARIABLE: "" if port is None else str(port),
         }
         self._process = subprocess.Popen(
             [sys.executable, "-m", "demo.served"],
@@ -64,6 +47,7 @@ class ServerProcess:
             env=environment,
             text=True,
         )
+        self.url = f"http://{HOST}:{self._heard()}"
 
     def __enter__(self) -> Self:
         return self
@@ -96,15 +80,14 @@ class ServerProcess:
     def live_at(self, instant_ms: int | None) -> None:
         """Move the server's clock to an instant, or back to the wall clock."""
         word = "now" if instant_ms is None else str(instant_ms)
-        if self._process.stdin is None or self._process.stdout is None:
+        if self._process.stdin is None:
             raise self._silent()
         try:
             self._process.stdin.write(f"{word}\n")
             self._process.stdin.flush()
         except BrokenPipeError:
             raise self._silent() from None
-        if self._process.stdout.readline() != "ok\n":
-            raise self._silent()
+        self._heard()
 
     def wait(self) -> int:
         """Wait until the server ends and return its exit code."""
@@ -123,6 +106,14 @@ class ServerProcess:
             if pipe is not None:
                 pipe.close()
         self._written.close()
+
+    def _heard(self) -> str:
+        """Return the next line of the server."""
+        said = "" if self._process.stdout is None else self._process.stdout.readline()
+        if not said:
+            self.stop()
+            raise self._silent()
+        return said.strip()
 
     def _pause(self) -> None:
         try:

@@ -13,6 +13,7 @@ from server.archive.endpoints import router as archive
 from server.areas.endpoints import router as areas
 from server.assignments.endpoints import router as assignments
 from server.boundaries.endpoints import router as boundaries
+from server.boundaries.upload_endpoints import router as grid_files
 from server.casework.endpoints import router as casework
 from server.casework.step_endpoints import router as casework_steps
 from server.conflicts.endpoints import router as conflicts
@@ -29,6 +30,7 @@ from server.identity.endpoints import router as identity
 from server.inbox.actor_endpoints import router as actors
 from server.inbox.endpoints import router as inbox
 from server.layers.endpoints import router as layers
+from server.layers.file_endpoints import router as layer_files
 from server.locate.endpoints import router as locate
 from server.media.endpoints import router as media
 from server.media.tus_endpoints import router as uploads
@@ -62,6 +64,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     consents,
     grids,
     boundaries,
+    grid_files,
     households,
     identifiers,
     household_search,
@@ -72,6 +75,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     inbox,
     actors,
     layers,
+    layer_files,
     locate,
     media,
     uploads,

@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import cache
 from pathlib import Path
 
-from fastapi import Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from fastapi.routing import APIRoute
+from starlette.routing import BaseRoute
 
 from server.accesslog.sealing import keep_sealing
 from server.api import OPEN, ROUTERS
@@ -71,6 +73,20 @@ def _operation_id(route: APIRoute) -> str:
     return route.name
 
 
+@cache
+def _routes() -> tuple[BaseRoute, ...]:
+    """Return every route, for all applications of this process: making them is what is slow.
+
+    They know nothing of an application.
+    """
+    whole = APIRouter(responses=DEFAULT_RESPONSES, generate_unique_id_function=_operation_id)
+    for router in OPEN:
+        whole.include_router(router)
+    for router in ROUTERS:
+        whole.include_router(router, dependencies=[Depends(identify)])
+    return tuple(whole.routes)
+
+
 def create_app(settings: Settings | None = None, *, store: Store | None = None) -> FastAPI:
     """Return the application.
 
@@ -89,13 +105,12 @@ def create_app(settings: Settings | None = None, *, store: Store | None = None) 
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        responses=DEFAULT_RESPONSES,
-        generate_unique_id_function=_operation_id,
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.settings = settings
     app.state.store = None
     app.state.media = MediaStore(settings)
+    app.state.reading = asyncio.Semaphore(settings.limits.bulk_requests)
     app.state.sealing = open_sealing(settings)
     app.state.wakeups = open_wakeups(settings.redis_url, deployment=settings.deployment)
     if store is not None:
@@ -110,10 +125,7 @@ def create_app(settings: Settings | None = None, *, store: Store | None = None) 
     app.add_middleware(
         Gate, limits=settings.limits, quotas=app.state.quotas, hsts=settings.hsts
     )
-    for router in OPEN:
-        app.include_router(router)
-    for router in ROUTERS:
-        app.include_router(router, dependencies=[Depends(identify)])
+    app.router.routes.extend(_routes())
     describe(app)
     return app
 

@@ -78,7 +78,9 @@ def export_layer(  # noqa: PLR0913 - the options of the command
     layer: Annotated[str, typer.Argument(help="grids, incidents, tasks or household-counts")],
     output: Annotated[Path, typer.Option(help="file to write")],
     *,
-    file_format: Annotated[str, typer.Option("--format", help="gpkg, geojson or csv")] = "gpkg",
+    file_format: Annotated[
+        str, typer.Option("--format", help="gpkg, geojson, fgb, shp (zipped) or csv")
+    ] = "gpkg",
     crs: Annotated[str, typer.Option(help="EPSG:4326, EPSG:4490, EPSG:4547, …")] = "EPSG:4326",
     area: Annotated[
         str | None, typer.Option(help="code or id of an area: only what lies in it")

@@ -43,6 +43,7 @@ MEDIA_TYPES = frozenset(
 THREAD_FROM_BYTES = 128 * 1024
 SYNC_PATH = "/v1/sync"
 UPLOADS_PATH = "/v1/uploads"
+GRID_FILES_PATH = "/v1/grids:upload"
 UNCOUNTED_PATHS = frozenset({"/livez", "/readyz", "/v1/sync/wait"})  # cheap, or only waiting
 BULK_PATHS = frozenset({"/v1/geojson:validate", "/v1/grids:import"})
 BULK_PREFIX = ("/v1/layers/", "/v1/boundary-changes")
@@ -88,11 +89,17 @@ def is_bulk(path: str, method: str) -> bool:
     return path in BULK_PATHS or path.startswith(BULK_PREFIX)
 
 
-def upload_pace(limits: Limits) -> Pace:
+def is_streamed(path: str) -> bool:
+    """Say whether bodies sent to `path` go to their endpoint unread."""
+    return is_upload(path) or path == GRID_FILES_PATH
+
+
+def upload_pace(limits: Limits, path: str = UPLOADS_PATH) -> Pace:
     """Return the pace of one request of an upload."""
+    file = path == GRID_FILES_PATH
     return Pace(
-        limit_bytes=limits.upload_bytes,
-        deadline_s=limits.upload_deadline_s,
+        limit_bytes=limits.geojson_bytes if file else limits.upload_bytes,
+        deadline_s=limits.bulk_deadline_s if file else limits.upload_deadline_s,
         stall_s=limits.upload_stall_s,
         grace_s=limits.body_grace_s,
         rate=limits.body_rate,
@@ -169,7 +176,7 @@ class Gate:
             async with admission.place(rank):
                 await self._app(scope, receive, answer.send)
             return
-        if is_upload(path):
+        if is_streamed(path):
             await self._stream(scope, receive, answer)
             return
         failpoints.reach("entry")
@@ -197,7 +204,7 @@ class Gate:
             raise Unauthenticated
         if headers.get("content-encoding", "identity") != "identity":
             raise UnsupportedMedia("An upload is sent as it is, without a content encoding.")
-        pace = upload_pace(self._limits)
+        pace = upload_pace(self._limits, scope["path"])
         declared = headers.get("content-length", "")
         if declared.isdecimal() and int(declared[:20]) > pace.limit_bytes:
             raise BodyTooLarge(limit_bytes=pace.limit_bytes)

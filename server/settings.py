@@ -19,7 +19,9 @@ class Limits(BaseSettings):
 
     sync_bytes: int = Field(default=MEBIBYTE, gt=0, description="POST /v1/sync, unpacked")
     json_bytes: int = Field(default=256 * 1024, gt=0, description="any other JSON body")
-    geojson_bytes: int = Field(default=20 * MEBIBYTE, gt=0, description="GeoJSON imports")
+    geojson_bytes: int = Field(
+        default=20 * MEBIBYTE, gt=0, description="GeoJSON imports and files of grids"
+    )
     locate_bytes: int = Field(
         default=2 * MEBIBYTE, gt=0, description="a batch of positions, POST /v1/locate"
     )

@@ -1,8 +1,9 @@
 """Private servers for tests: PostgreSQL with PostGIS, and Redis, never the machine's own.
 
 Each lives in a temporary folder of its own, listens on a Unix socket in it and nowhere else,
-and has durability switched off. A small shell stands between pytest and the server: when pytest
-ends, however it ends, its pipe closes, and the shell stops the server and removes the folder.
+and has durability switched off, so its files may be in memory. A small shell stands between
+pytest and the server: when pytest ends, however it ends, its pipe closes, and the shell stops
+the server and removes the folder.
 """
 
 import asyncio
@@ -20,6 +21,8 @@ from typing import Any, Final
 
 import asyncpg
 
+from tests.places import memory
+
 INSTALL_HINT: Final = "run `bash tools/install-test-services.sh` (as root) or `make services`"
 DEBIAN_PROGRAMS: Final = Path("/usr/lib/postgresql")
 START_S: Final = 30.0
@@ -36,7 +39,7 @@ _POSTGRES_OPTIONS: Final = {
     "listen_addresses": "",
     "max_connections": "100",
     "shared_buffers": "64MB",
-    "max_wal_size": "1GB",
+    "max_wal_size": "256MB",
     "timezone": "UTC",
     "jit": "off",
     "log_min_messages": "warning",
@@ -50,9 +53,9 @@ class ServiceMissing(Exception):  # noqa: N818 - a state of the machine
 class Watched:
     """A server process that cannot outlive this one."""
 
-    def __init__(self, name: str, owner: dict[str, Any]) -> None:
+    def __init__(self, name: str, owner: dict[str, Any], *, place: Path | None = None) -> None:
         # Not pytest's tmp_path: its parents are closed to other users, such as `postgres`.
-        self.folder = Path(tempfile.mkdtemp(prefix=f"jingwei-{name}-"))
+        self.folder = Path(tempfile.mkdtemp(prefix=f"jingwei-{name}-", dir=place))
         self.owner = owner
         self._process: subprocess.Popen[bytes] | None = None
         if owner:
@@ -100,7 +103,8 @@ class Postgres:
     def __init__(self, *, options: dict[str, str] | None = None) -> None:
         self._bin = postgres_programs()
         self._options = {**_POSTGRES_OPTIONS, **(options or {})}
-        self._watched = Watched("pg", server_user())
+        place = memory() if self._options["fsync"] == "off" else None
+        self._watched = Watched("pg", server_user(), place=place)
 
     @property
     def pid(self) -> int:

@@ -50,8 +50,12 @@ def case_of(db: Connection, scope: Scope, row: AnyRow) -> Case:
             new one was given out since.
         InvalidBody: if two edits name one grid.
     """
-    content = content_of(row.content)
-    _refuse_stale(db, content, json.loads(row.base))
+    return case_on(db, scope, content_of(row.content), json.loads(row.base))
+
+
+def case_on(db: Connection, scope: Scope, content: Content, base: Mapping[str, int]) -> Case:
+    """Like `case_of` for a draft that is not stored; `base` is what it stands on."""
+    _refuse_stale(db, content, base)
     grids = queries.grids_in_force(db, scope, content.taken)
     if len(grids) < len(content.taken):
         raise StaleBoundary(grids=sorted(set(content.taken) - grids.keys()))

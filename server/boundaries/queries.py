@@ -81,6 +81,18 @@ def change_in(
     return db.execute(statement).one_or_none()
 
 
+def same_draft(db: Connection, wanted: Mapping[str, Any]) -> str | None:
+    """Id of a draft by the same account that says and stands on the same, or None."""
+    alike = ("area_id", "drawn_by", "reason", "content", "base")
+    statement = (
+        select(_change.id)
+        .where(_change.state == "draft", *(_change[name] == wanted[name] for name in alike))
+        .order_by(_change.created_ms, _change.id)
+        .limit(1)
+    )
+    return db.execute(statement).scalar_one_or_none()
+
+
 def add_change(db: Connection, row: Mapping[str, Any]) -> None:
     """Insert a boundary change."""
     db.execute(insert(BoundaryChange.__table__).values(**row))
@@ -127,6 +139,15 @@ def grids_in_force(db: Connection, scope: Scope, grid_ids: Sequence[str]) -> dic
         _grid.valid_to_ms.is_(None),
     )
     return {row.id: row for row in db.execute(statement)}
+
+
+def grids_of(db: Connection, community_ids: Sequence[str]) -> Sequence[AnyRow]:
+    """`(id, code, name, community_id, geom)` of all grids in force of some communities."""
+    columns = (_grid.id, _grid.code, _grid.name, _grid.community_id, _grid.geom)
+    statement = select(*columns).where(
+        among(db, _grid.community_id, list(community_ids)), _grid.valid_to_ms.is_(None)
+    )
+    return db.execute(statement.order_by(_grid.code, _grid.id)).all()
 
 
 def grids_around(db: Connection, bounds: Bounds) -> Sequence[AnyRow]:

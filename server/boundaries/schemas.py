@@ -5,18 +5,26 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from geo.change_faults import FaultKind
+from geo.codes import LAYOUTS, UNIT_GRID
 from server.areas.schemas import AREA_CHARS_MAX
 from server.fieldrules import Body, FieldRule
+from server.imports.gridcells import ANY_LAYOUT
+from server.layers.systems import CRS_CHARS_MAX
 from server.paging import PageParameters
 from server.recordids import IdText
 
 EDITS_MAX = 200
+IMPORTED_EDITS_MAX = 2_000
 PIECES_MAX = 50
 REASON_CHARS_MAX = 500
 
 Geometry = Annotated[
     dict[str, Any],
     Field(description="GeoJSON Polygon or MultiPolygon, WGS 84, longitude first."),
+]
+FieldName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Reason = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=REASON_CHARS_MAX)
 ]
 Metres = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
 
@@ -83,9 +91,7 @@ AnyEdit = Annotated[
 class ChangeDraft(Body):
     """What is wanted: edits, and what the check of them takes into account."""
 
-    reason: Annotated[
-        str, StringConstraints(strip_whitespace=True, min_length=1, max_length=REASON_CHARS_MAX)
-    ] = Field(description="Why; kept in history. No names of people.")
+    reason: Reason = Field(description="Why; kept in history. No names of people.")
     edits: list[AnyEdit] = Field(min_length=1, max_length=EDITS_MAX)
     tolerance_m2: Metres = Field(
         1.0, description="Overlaps, gaps and ground outside up to this are told, not refused."
@@ -102,6 +108,44 @@ class ChangeDraft(Body):
     buildings: dict[str, Any] | None = Field(
         None, description="GeoJSON FeatureCollection of buildings that no border may cross."
     )
+
+
+class ImportedDraft(ChangeDraft):
+    """A draft that a file makes: more edits than anybody draws by hand."""
+
+    edits: list[AnyEdit] = Field(min_length=1, max_length=IMPORTED_EDITS_MAX)
+
+
+class FileParameters(BaseModel):
+    """How to import a file of grids, and what is said beside it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    dry_run: bool = Field(default=False, description="Check and report only.")
+    crs: str | None = Field(
+        None, max_length=CRS_CHARS_MAX, description="`EPSG:…` of a file that names no system."
+    )
+    encoding: str | None = Field(
+        None, max_length=40, description="Of a shapefile's text: UTF-8, GB18030 or Big5."
+    )
+    layer: FieldName | None = Field(None, description="Of a file with several.")
+    code_field: FieldName = Field("code", description="What the file calls the code.")
+    name_field: FieldName = Field("name", description="What the file calls the name.")
+    community_field: FieldName = Field(
+        "community", description="What the file calls the community of a grid."
+    )
+    community: str | None = Field(
+        None, max_length=AREA_CHARS_MAX, description="Code or id, of all grids of the file."
+    )
+    layout: str = Field(
+        UNIT_GRID.name,
+        description="Layout of grid codes; `any` accepts all.",
+        json_schema_extra={"enum": [*LAYOUTS, ANY_LAYOUT]},
+    )
+    missing: Literal["keep", "retire"] = Field(
+        "keep", description="What becomes of grids of these communities the file does not have."
+    )
+    reason: Reason = Field("Boundaries from a file", description="Of the draft.")
 
 
 class GivenBody(BaseModel):
@@ -262,3 +306,19 @@ class PreviewBody(BaseModel):
     orphans_first: list[str] = Field(description="Ids of the first 100 of them.")
     moving: int
     moving_max: int
+
+
+class ImportedBody(BaseModel):
+    """What an uploaded file did, or in a dry run would do."""
+
+    outcome: Literal["written", "drafted", "unchanged", "checked"]
+    change: str | None = Field(None, description="The draft, if it became one.")
+    rev: int | None = Field(None, description="Its revision, for `If-Match`.")
+    rows: int
+    created: int
+    redrawn: int
+    retired: int
+    unchanged: int
+    names_kept: int = Field(description="Grids that have another name, which a draft keeps.")
+    check: CheckedBody | None = Field(None, description="What is wrong with the draft.")
+    report: dict[str, Any] = Field(description="As `jingwei import` reports.")

@@ -17,7 +17,7 @@ from server.imports.areas import import_areas
 from server.imports.cells import FileFault
 from server.imports.classes import import_classes
 from server.imports.dwellings import import_dwellings
-from server.imports.gridcells import GridRules
+from server.imports.gridcells import ANY_LAYOUT, GridRules
 from server.imports.grids import import_grids
 from server.imports.hints import OUR_FIELDS, Fields, Hints
 from server.imports.households import import_households, import_residents
@@ -31,7 +31,6 @@ from server.settings import Settings
 
 LOGIN = "import"
 KINDS = ("areas", "grids", "dwellings", "households", "residents", "classes")
-ANY_LAYOUT = "any"
 FIELD_NAMES = ("code", "name", "community")
 _BY_FILE = {
     "dwellings": import_dwellings,

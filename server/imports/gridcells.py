@@ -18,6 +18,7 @@ from sync.kinds import GRID
 
 AREA_M2_MIN = 1.0
 COMMUNITY_DIGITS = 12
+ANY_LAYOUT = "any"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -157,8 +157,15 @@ async def import_grids(
     """
     report = ImportReport(kind="grids", dry_run=options.dry_run)
     cells = await asyncio.to_thread(read_cells, features, report, rules)
-    if not cells or not report.ok:
-        return report
+    if cells and report.ok:
+        await import_cells(store, cells, options, report)
+    return report
+
+
+async def import_cells(
+    store: Store, cells: list[Cell], options: Options, report: ImportReport
+) -> None:
+    """Check grids that are sound each alone together, and write them; all is in the report."""
     near = await store.read(partial(_surroundings, cells=cells))
     check_places(cells, near.communities, options.span, report)
     if not report.refused:
@@ -166,7 +173,6 @@ async def import_grids(
     if report.ok:
         cells.sort(key=lambda cell: cell.code)
         await write_all(store, [_wanted(cell, near) for cell in cells], options, report)
-    return report
 
 
 async def import_feature_collection(

@@ -12,7 +12,7 @@ from geo.layers import GRIDS, LAYERS, Layer
 from server.areas.queries import narrowed
 from server.db.store import Store, StoreBusy, open_store
 from server.identity.principal import AreaSpan
-from server.layers.export import ExportFormat, write_layer
+from server.layers.export import ExportFormat, TextTooLongError, write_layer
 from server.layers.interval import Interval
 from server.layers.queries import LayerRow, Selection, layer_rows
 from server.layers.reading import check_system
@@ -137,7 +137,10 @@ def export_layer(  # noqa: PLR0913 - the options of the command
         check_system(rows, system)
     except ReferenceSystemError as fault:
         raise ExportRefusedError(f"--crs: {fault}") from None
-    size = write_layer(published, rows, system=system, form=form, output=output)
+    try:
+        size = write_layer(published, rows, system=system, form=form, output=output)
+    except TextTooLongError as fault:
+        raise ExportRefusedError(str(fault)) from None
     return ExportReport(
         layer=layer,
         format=form.value,

@@ -4,7 +4,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from server.areas.schemas import AREA_CHARS_MAX
 from server.layers.bounds import BBOX_CHARS_MAX
+from server.layers.export import ExportFormat
 from server.layers.interval import DATETIME_CHARS_MAX, DESCRIPTION
+from server.layers.moment import AsOf
 from server.layers.systems import CRS_CHARS_MAX, CRS_DESCRIPTION
 from server.paging import Cursor
 
@@ -34,6 +36,21 @@ class LayerParameters(BaseModel):
         FEATURES_DEFAULT, ge=1, le=FEATURES_MAX, description="Features per page."
     )
     cursor: Cursor = None
+
+
+class FileParameters(BaseModel):
+    """What file to make of a layer."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    format: ExportFormat = Field(
+        ExportFormat.GPKG, description="`shp` is a zip with one shapefile."
+    )
+    crs: str = Field("CRS84", max_length=CRS_CHARS_MAX, description=CRS_DESCRIPTION)
+    area: str | None = Field(
+        None, max_length=AREA_CHARS_MAX, description="Code or id of an area; all below it."
+    )
+    as_of: AsOf = None
 
 
 class LayerFieldBody(BaseModel):

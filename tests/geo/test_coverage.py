@@ -221,11 +221,11 @@ def comb(teeth: int, *, upright: bool) -> Polygon:
     ids=["stacked squares", "crossed combs"],
 )
 def test_what_is_nowhere_near_a_coverage_is_refused_at_once(crowd):
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(GeoError) as fault:
         check_coverage(crowd)
     assert fault.value.reason == "too-many-overlaps"
-    assert time.perf_counter() - began < 2.0
+    assert time.process_time() - began < 2.0
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
+from starlette.types import Receive, Scope, Send
 
 from server.app import create_app
 from server.db.store import Store
-from server.deps import the_time
 from server.settings import Settings
 from tests.protocol.witness import Witness
 from tests.world import World, build_world
@@ -35,8 +35,12 @@ async def client(store: Store) -> AsyncIterator[httpx.AsyncClient]:
 async def still_client(store: Store) -> AsyncIterator[httpx.AsyncClient]:
     """An HTTP client of an application whose clock stands still."""
     app = create_app(Settings(), store=store)
-    app.dependency_overrides[the_time] = lambda: NOW_MS
-    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+
+    async def still(scope: Scope, receive: Receive, send: Send) -> None:
+        """Tell the time of every request before the application looks at a clock."""
+        await app({**scope, "state": {"now_ms": NOW_MS}}, receive, send)
+
+    transport = httpx.ASGITransport(app=still, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         yield client
 

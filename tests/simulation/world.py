@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from clients.phone import SyncReport
 from sync.known import Settled
+from tests.places import memory
 from tests.simulation.city import GRIDS, HOLDINGS, City
 from tests.simulation.device import PowerCut, Replica
 from tests.simulation.links import Link
@@ -21,14 +22,13 @@ from tests.simulation.watch import Books, PhoneWatch, ServerWatch, promise
 WORKERS = tuple(f"00000000-0000-7000-8000-00000000b{n:03}" for n in range(6))
 MORE_HOLDINGS = ((3, 0), (3, 2), (4, 1), (5, 2))
 SKEWS_MS = (0, 3 * 86_400_000, -7_200_000, 45_000, 0, -1_000)
-MEMORY = Path("/dev/shm")  # noqa: S108 - files in memory, where there is such a place
 
 
 class World:
     """Everything that takes part. Steps of `tests.simulation.acts_*` move it."""
 
     def __init__(self, seed: int, *, phones: int) -> None:
-        self._folder = Path(tempfile.mkdtemp(dir=MEMORY if MEMORY.is_dir() else None))
+        self._folder = Path(tempfile.mkdtemp(dir=memory()))
         self.watch = ServerWatch()
         self.city = City(check_reply=self.watch.reply, handsets=0)
         self.restores = 0
