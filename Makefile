@@ -14,7 +14,7 @@ PURE_TESTS := tests/sync tests/geo tests/style
 UV_LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --no-header
 
-.PHONY: help run test check format bench faults openapi lock migrate clean lint types services coverage simulate mutants nightly
+.PHONY: help run test check format bench faults openapi lock migrate clean lint types services coverage simulate mutants nightly disclosure
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -43,6 +43,11 @@ mutants: .venv/.dev ## Change sync/ and see whether tests notice, e.g. make muta
 nightly: .venv/.dev ## Ten thousand seeds on every core, then the properties with many examples
 	$(BIN)/python -m tests.simulation --seeds 0:10000 --jobs 0
 	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest $(ARGS) tests/sync
+	$(MAKE) disclosure
+
+disclosure: services .venv/.dev ## Ask everything of the API and look for what lies outside of a scope
+	JINGWEI_DISCLOSURE_QUESTIONS=10000 JINGWEI_DISCLOSURE_SEED=$$$$ \
+		$(BIN)/python -m pytest $(ARGS) tests/disclosure
 
 faults: services .venv/.dev ## Break the real server on purpose and count, e.g. make faults ARGS="--class kills"
 	$(BIN)/python -m tests.faults $(ARGS)

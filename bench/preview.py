@@ -38,6 +38,7 @@ from server.boundaries.schemas import ChangeBody, ChangeDraft, PreviewBody
 from server.clock import new_id, now_ms
 from server.consolewrites import Asking
 from server.db.bulk import upsert
+from server.db.reach import everywhere
 from server.db.spatial import as_wkb
 from server.db.store import Store, open_store
 from server.db.tables import Dwelling, Grid, Household
@@ -87,6 +88,7 @@ def _pairs(grids: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _settle(db: Connection, grids: list[Any], random: np.random.Generator) -> None:
     """One dwelling with one household at a random place in each of the grids."""
+    everywhere(db)
     homes, families = [], []
     for grid in grids:
         dwelling = new_id()

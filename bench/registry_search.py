@@ -25,6 +25,7 @@ from bench.machine import emit
 from bench.servers import database
 from server.areas.scope import Scope
 from server.db.bulk import upsert
+from server.db.reach import everywhere
 from server.db.store import Store, open_store
 from server.db.tables import Dwelling, Household, Resident
 from server.households.searching import found_in
@@ -95,6 +96,7 @@ def rows_of(numbers: range, chance: Chance) -> Iterator[tuple[Any, dict[str, Any
 
 def fill(db: Connection, numbers: range, chance: Chance) -> None:
     """Write the rows of some households."""
+    everywhere(db)
     by_table: dict[Any, list[Mapping[str, Any]]] = {}
     for table, row in rows_of(numbers, chance):
         by_table.setdefault(table, []).append(row)
@@ -104,6 +106,7 @@ def fill(db: Connection, numbers: range, chance: Chance) -> None:
 
 def asked_for(db: Connection, count: int, chance: Chance) -> dict[str, list[str]]:
     """What is looked for, by its kind: what there is, and what finds thousands."""
+    everywhere(db)
     total = db.execute(text("SELECT count(*) FROM resident")).scalar_one()
     picked = [ident(3, int(chance.integers(total))) for _ in range(count)]
     by_id = text("SELECT name, phone FROM resident WHERE id = :id")

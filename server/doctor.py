@@ -10,6 +10,7 @@ from sqlalchemy import Connection, text
 from server.clock import now_ms
 from server.db.geopackage import APPLICATION_ID
 from server.db.postgres_store import UnsafeStore, unsafe_settings
+from server.db.reach import is_bound, unwalled
 from server.db.store import Store, StoreBusy, open_store
 from server.identity.queries import overfull
 from server.migrations import is_current
@@ -48,6 +49,22 @@ def safety_finding(db: Connection) -> Finding:
     if off:
         return Finding(name="durability", ok=False, detail=f"these are off: {', '.join(off)}")
     return Finding(name="durability", ok=True, detail="commits are durable")
+
+
+def wall_finding(db: Connection) -> Finding:
+    """Say whether row security guards people's tables, and binds the role of this program.
+
+    A role that it does not bind is a warning, not a fault: the scoped selects still hold.
+    """
+    if db.dialect.name != "postgresql":
+        return Finding(name="row security", ok=True, detail="SQLite has none")
+    open_tables = unwalled(db)
+    if open_tables:
+        return Finding(name="row security", ok=False, detail=f"off: {', '.join(open_tables)}")
+    if not is_bound(db):
+        detail = "WARNING: does not bind a superuser or a role with BYPASSRLS; use a plain role"
+        return Finding(name="row security", ok=True, detail=detail)
+    return Finding(name="row security", ok=True, detail="guards people's tables")
 
 
 def file_findings(db: Connection) -> list[Finding]:
@@ -194,6 +211,7 @@ async def _store_findings(
     if thorough.rebuild:
         found.append(await rebuild_finding(store, settings, thorough))
     found.append(await store.read(safety_finding))
+    found.append(await store.read(wall_finding))
     found += await store.read(file_findings, timeout_ms=JOB_MS)
     found.append(await store.read(lambda db: holdings_finding(db, now_ms())))
     if thorough.reproject:

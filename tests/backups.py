@@ -19,9 +19,10 @@ def backed_up(url: str, folder: Path, postgres: services.Postgres | None) -> str
         return f"sqlite:///{path}"
     made, programs = f"restored_{uuid.uuid4().hex[:12]}", services.postgres_programs()
     dump, there = folder / "jingwei.dump", postgres.create(made)
+    restorer = postgres.url(made, user="postgres")
     steps: list[list[Any]] = [
-        [programs / "pg_dump", "--format=custom", f"--file={dump}", url],
-        [programs / "pg_restore", "--exit-on-error", f"--dbname={there}", dump],
+        [programs / "pg_dump", "--format=custom", f"--file={dump}", services.for_backup(url)],
+        [programs / "pg_restore", "--exit-on-error", f"--dbname={restorer}", dump],
     ]
     for step in steps:
         subprocess.run(step, env=services.environment(), check=True)

@@ -25,6 +25,8 @@ from tests.places import memory
 
 INSTALL_HINT: Final = "run `bash tools/install-test-services.sh` (as root) or `make services`"
 DEBIAN_PROGRAMS: Final = Path("/usr/lib/postgresql")
+ROLE: Final = "jingwei"
+BACKUP_ROLE: Final = "jingwei_backup"
 START_S: Final = 30.0
 STOP_S: Final = 20.0
 _WATCHED: Final = (
@@ -120,13 +122,16 @@ class Postgres:
     def start(self) -> "Postgres":
         """Make the cluster if it is new, start the server and wait until it answers."""
         data = self._watched.folder / "data"
-        if not data.exists():
+        fresh = not data.exists()
+        if fresh:
             self._initialise(data)
         settings = [f"-c{name}={value}" for name, value in self._options.items()]
         folder = str(self._watched.folder)
         command = [str(self._bin / "postgres"), "-D", str(data), "-k", folder, *settings]
         self._watched.launch(command)
         wait_until(self._answers, lambda: f"PostgreSQL: {self._watched.said()}")
+        if fresh:
+            self._prepare()
         return self
 
     def halt(self) -> None:
@@ -137,14 +142,17 @@ class Postgres:
         """Stop the server and remove all it left."""
         self._watched.remove()
 
-    def url(self, database: str) -> str:
-        """The address of one database."""
-        return f"postgresql://postgres@/{database}?host={self._watched.folder}"
+    def url(self, database: str, *, user: str = ROLE) -> str:
+        """The address of one database, for a role that row security binds."""
+        return f"postgresql://{user}@/{database}?host={self._watched.folder}"
 
     def create(self, database: str, *, template: str | None = None) -> str:
-        """Create a database, empty or as a copy of `template`, and return its address."""
+        """Create a database, empty or as a copy of `template`, and return its address.
+
+        It belongs to a plain role, as the how-to says; extensions are there already.
+        """
         copied = "" if template is None else f' TEMPLATE "{template}" STRATEGY file_copy'
-        self.execute(f'CREATE DATABASE "{database}"{copied}')
+        self.execute(f'CREATE DATABASE "{database}" OWNER {ROLE}{copied}')
         return self.url(database)
 
     def drop(self, database: str) -> None:
@@ -173,6 +181,13 @@ class Postgres:
             return False
         return True
 
+    def _prepare(self) -> None:
+        """Make the roles the how-tos name, and what only a superuser may install."""
+        self.execute(f"CREATE ROLE {ROLE} LOGIN")
+        self.execute(f"CREATE ROLE {BACKUP_ROLE} LOGIN BYPASSRLS IN ROLE pg_read_all_data")
+        for each in ("postgis", "btree_gist"):
+            self.execute(f"CREATE EXTENSION {each}", database="template1")
+
     def _initialise(self, data: Path) -> None:
         options = ["-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8"]
         done = subprocess.run(
@@ -185,6 +200,11 @@ class Postgres:
         )
         if done.returncode != 0:
             raise RuntimeError(f"initdb failed: {done.stderr.decode(errors='replace')}")
+
+
+def for_backup(url: str) -> str:
+    """The address of a database of `Postgres.create` for the role that makes backups."""
+    return url.replace(f"//{ROLE}@", f"//{BACKUP_ROLE}@")
 
 
 class Redis:

@@ -109,7 +109,7 @@ def residence_of(db: Connection, scope: Scope, case: Case) -> Residence:
     taken, created = case.content.taken, _created(case)
     return Residence(
         dwellings=queries.dwellings_on(db, scope, taken, created),
-        households=queries.households_on(db, taken, created),
+        households=queries.households_on(db, scope, taken, created),
         incidents=queries.open_incidents_on(db, scope, taken, created),
     )
 

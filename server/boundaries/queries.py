@@ -16,6 +16,7 @@ from sqlalchemy import (
 )
 
 from server.areas.scope import Scope, within
+from server.areas.scoped import HOUSEHOLDS
 from server.db.bulk import among, insert_new, upsert
 from server.db.periods import holds_at
 from server.db.spatial import as_wkb, bbox_filter
@@ -28,7 +29,6 @@ from server.db.tables import (
     Grid,
     GridLineage,
     GridVersion,
-    Household,
     Incident,
     Task,
 )
@@ -41,7 +41,6 @@ _change = BoundaryChange.__table__.c
 _grid = Grid.__table__.c
 _area = Area.__table__.c
 _dwelling = Dwelling.__table__.c
-_household = Household.__table__.c
 _incident = Incident.__table__.c
 _task = Task.__table__.c
 _assignment = Assignment.__table__.c
@@ -185,22 +184,23 @@ def dwellings_on(
 
 
 def households_on(
-    db: Connection, grid_ids: Sequence[str], bounds: Bounds | None
+    db: Connection, scope: Scope, grid_ids: Sequence[str], bounds: Bounds | None
 ) -> Mapping[str, int]:
     """Dwelling id to the number of its households, for the dwellings of `dwellings_on`.
 
     A household lives in the grid of its dwelling. Those that moved out or were put away are
     not counted.
     """
-    statement = select(_household.dwelling_id).where(
-        ~_household.archived, func.coalesce(_household.status, "") != _MOVED_OUT
+    homes = HOUSEHOLDS.within(db, scope).c
+    statement = select(homes.dwelling_id).where(
+        ~homes.archived, func.coalesce(homes.status, "") != _MOVED_OUT
     )
-    lives = among(db, _household.grid_id, list(grid_ids))
+    lives = among(db, homes.grid_id, list(grid_ids))
     if bounds is not None:
         near = select(_dwelling.id).where(
             bbox_filter(db.dialect.name, Dwelling.__table__, bounds)
         )
-        lives = or_(lives, _household.dwelling_id.in_(near))
+        lives = or_(lives, homes.dwelling_id.in_(near))
     # Counted here: grouping a hundred thousand ids costs the database more than sending them.
     return Counter(db.execute(statement.where(lives)).scalars())
 

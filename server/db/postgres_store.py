@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import Final
 
 import asyncpg
-from sqlalchemy import URL, Connection, Engine
+from sqlalchemy import URL, Connection, Engine, event
 from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -22,6 +22,7 @@ from sqlalchemy.util import greenlet_spawn
 from typing_extensions import override
 
 from server.db import failpoints
+from server.db.reach import reach_unsaid
 from server.db.transaction import LostRace, Store, StoreBusy, T, Work, touched_by
 
 STATEMENT_MS: Final = 5_000
@@ -184,7 +185,7 @@ def postgres_engine(
     url: URL, *, pool: int | None = None, statement_ms: int = STATEMENT_MS
 ) -> AsyncEngine:
     """Return an engine with this product's limits on waiting, for `url` normalised."""
-    return create_async_engine(
+    engine = create_async_engine(
         url,
         pool_size=pool or POOL_PER_CORE * (os.cpu_count() or 1),
         max_overflow=0,
@@ -203,6 +204,13 @@ def postgres_engine(
             },
         },
     )
+    event.listen(engine.sync_engine, "rollback_savepoint", _back_at_savepoint)
+    return engine
+
+
+def _back_at_savepoint(db: Connection, *_: object) -> None:
+    """What a transaction may touch is a setting, and goes back like everything else."""
+    reach_unsaid(db)
 
 
 async def _run(
@@ -212,6 +220,7 @@ async def _run(
 
     def inside(connection: Connection) -> tuple[T, frozenset[str]]:
         touched_by(connection)
+        reach_unsaid(connection)
         if timeout_ms is not None:
             connection.exec_driver_sql(f"SET LOCAL statement_timeout = {int(timeout_ms)}")
         answer = work(connection)

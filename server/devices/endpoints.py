@@ -54,5 +54,8 @@ async def list_devices(
 async def read_device(
     *, device: PathId, principal: CurrentPrincipal, store: StoreDep
 ) -> DeviceDetail:
-    """Return one device and, for each bucket it follows, whether its replica is equal."""
+    """Return one device and, for each bucket it follows, whether its replica is equal.
+
+    A supervisor is not told of buckets of an area elsewhere, to which a worker may be lent.
+    """
     return await store.read(lambda db: the_phone(db, _whose(principal), device))

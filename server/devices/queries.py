@@ -128,6 +128,14 @@ def phone_row(db: Connection, whose: Whose, device: str) -> DeviceRow | None:
     return db.execute(_phones(whose).where(_device.id == device)).one_or_none()
 
 
+def areas_elsewhere(db: Connection, span: AreaSpan, area_ids: Sequence[str]) -> set[str]:
+    """Those of some areas that neither lie in `span` nor above any of it."""
+    statement = select(_area.id).where(
+        among(db, _area.id, list(area_ids)), (_area.hi < span.lo) | (_area.lo > span.hi)
+    )
+    return set(db.execute(statement).scalars())
+
+
 def waiting_counts(db: Connection, devices: Sequence[str]) -> dict[tuple[str, str], int]:
     """How much of each device waits for a person, by device and outcome."""
     statement = (

@@ -4,7 +4,14 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection
 
-from server.devices.queries import DeviceRow, Wanted, Whose, phone_row, phone_rows
+from server.devices.queries import (
+    DeviceRow,
+    Wanted,
+    Whose,
+    areas_elsewhere,
+    phone_row,
+    phone_rows,
+)
 from server.devices.queries import waiting_counts as waiting
 from server.devices.schemas import BucketView, DeviceDetail, Failures
 from server.identity.principal import DeviceStatus
@@ -24,11 +31,11 @@ def phone_page(
     db: Connection, whose: Whose, wanted: Wanted, *, after: tuple[int, str] | None, limit: int
 ) -> list[DeviceDetail]:
     """Return the wanted phones, the newest first."""
-    return _details(db, phone_rows(db, whose, wanted, after=after, limit=limit))
+    return _details(db, whose, phone_rows(db, whose, wanted, after=after, limit=limit))
 
 
 def the_phone(db: Connection, whose: Whose, device: str) -> DeviceDetail:
-    """Return one phone.
+    """Return one phone, with those of its buckets that are not of an area elsewhere.
 
     Raises:
         NotFound: if there is none, or it is somebody else's.
@@ -36,17 +43,35 @@ def the_phone(db: Connection, whose: Whose, device: str) -> DeviceDetail:
     row = phone_row(db, whose, device)
     if row is None:
         raise NotFound
-    return _details(db, [row])[0]
+    return _details(db, whose, [row])[0]
 
 
-def _details(db: Connection, rows: Sequence[DeviceRow]) -> list[DeviceDetail]:
+def _details(db: Connection, whose: Whose, rows: Sequence[DeviceRow]) -> list[DeviceDetail]:
     said = {row.id: decode_said(row.said) for row in rows}
     named = sorted({each.bucket for some in said.values() for each in some})
+    if whose.account is None:
+        elsewhere = _elsewhere(db, whose, named)
+        named = [each for each in named if each not in elsewhere]
+        said = {
+            device: tuple(each for each in some if each.bucket not in elsewhere)
+            for device, some in said.items()
+        }
     heads = bucket_heads(db, named)
     counts = waiting(db, [row.id for row in rows])
     return [
         _detail(row, counts, [_bucket(each, heads) for each in said[row.id]]) for row in rows
     ]
+
+
+def _elsewhere(db: Connection, whose: Whose, buckets: Sequence[str]) -> set[str]:
+    """Those of some buckets that belong to a place outside of the supervisor's area.
+
+    A worker may be lent to another area: what it is called and how it goes there is not told.
+    """
+    places = {each: each.partition(":") for each in buckets}
+    ids = [key for kind, _, key in places.values() if kind in {"area", "grid"}]
+    hidden = areas_elsewhere(db, whose.area, ids)
+    return {each for each, (_, _, key) in places.items() if key in hidden}
 
 
 def _bucket(said: Said, heads: Mapping[str, BucketHead]) -> BucketView:

@@ -20,29 +20,21 @@ from sqlalchemy import (
 )
 
 from server.areas.scope import Scope, spans_named, within, within_spans
+from server.areas.scoped import HOUSEHOLDS, RESIDENTS, VISITS, confine_to
 from server.db.bulk import among_listed, listed
-from server.db.tables import Conflict, Dwelling, Household, Resident, Visit
+from server.db.tables import Conflict, Dwelling
 from sync.searching import Sought, Span
 
 RESIDENTS_MAX = 500
 SEARCHES_CACHED = 256
 RegistryRow = Row[*tuple[Any, ...]]
-_household = Household.__table__.c
 _dwelling = Dwelling.__table__.c
-_resident = Resident.__table__.c
-_visit = Visit.__table__.c
 
 
-def _households(scope: Scope) -> Select[*tuple[Any, ...]]:
+def _with_dwelling(homes: Subquery) -> Select[*tuple[Any, ...]]:
     dwelling = (_dwelling.code.label("dwelling_code"), _dwelling.address)
-    joined = Household.__table__.outerjoin(
-        Dwelling.__table__, _dwelling.id == _household.dwelling_id
-    )
-    return (
-        select(*_household, *dwelling)
-        .select_from(joined)
-        .where(within(_household.area_no, scope))
-    )
+    joined = homes.outerjoin(Dwelling.__table__, _dwelling.id == homes.c.dwelling_id)
+    return select(*homes.c, *dwelling).select_from(joined)
 
 
 def households_in(
@@ -54,12 +46,13 @@ def households_in(
     limit: int,
 ) -> Sequence[RegistryRow]:
     """Households whose columns equal `equal`, with code and address of the dwelling, by id."""
-    statement = _households(scope)
+    homes = HOUSEHOLDS.within(db, scope)
+    statement = _with_dwelling(homes)
     for name, value in equal.items():
-        statement = statement.where(_household[name] == value)
+        statement = statement.where(homes.c[name] == value)
     if after_id is not None:
-        statement = statement.where(_household.id > after_id)
-    return db.execute(statement.order_by(_household.id).limit(limit)).all()
+        statement = statement.where(homes.c.id > after_id)
+    return db.execute(statement.order_by(homes.c.id).limit(limit)).all()
 
 
 def dwellings_in(
@@ -91,10 +84,11 @@ def residents_in(
     db: Connection, scope: Scope, *, equal: dict[str, Any], limit: int = RESIDENTS_MAX
 ) -> Sequence[RegistryRow]:
     """Residents whose columns equal `equal`, by id, at most `limit`."""
-    statement = select(*_resident).where(within(_resident.area_no, scope))
+    people = RESIDENTS.within(db, scope)
+    statement = select(*people.c)
     for name, value in equal.items():
-        statement = statement.where(_resident[name] == value)
-    return db.execute(statement.order_by(_resident.id).limit(limit)).all()
+        statement = statement.where(people.c[name] == value)
+    return db.execute(statement.order_by(people.c.id).limit(limit)).all()
 
 
 def visits_in(
@@ -106,18 +100,15 @@ def visits_in(
     limit: int,
 ) -> Sequence[RegistryRow]:
     """Visits to one household that were not put away, the newest arrival first."""
-    statement = select(*_visit).where(
-        within(_visit.area_no, scope),
-        _visit.household_id == household_id,
-        ~_visit.archived,
-    )
+    visits = VISITS.within(db, scope).c
+    statement = select(*visits).where(visits.household_id == household_id, ~visits.archived)
     if after is not None:
         arrived_ms, visit_id = after
         statement = statement.where(
-            (_visit.created_ms < arrived_ms)
-            | ((_visit.created_ms == arrived_ms) & (_visit.id < visit_id))
+            (visits.created_ms < arrived_ms)
+            | ((visits.created_ms == arrived_ms) & (visits.id < visit_id))
         )
-    newest = (_visit.created_ms.desc(), _visit.id.desc())
+    newest = (visits.created_ms.desc(), visits.id.desc())
     return db.execute(statement.order_by(*newest).limit(limit)).all()
 
 
@@ -153,6 +144,7 @@ def households_found(
     }
     if asked.phone_ends is not None:
         named |= _span_named("phone", asked.phone_ends)
+    confine_to(db, scope)
     found = db.execute(statement, named).all()
     homes = _homes(db.dialect.name, len(scope))
     ids = listed(db, {each.id for each in found})
@@ -180,46 +172,37 @@ def _search(spans: int, limit: int, *, by_phone: bool) -> CompoundSelect[str, st
 @lru_cache(maxsize=SEARCHES_CACHED)
 def _homes(dialect: str, spans: int) -> Select[*tuple[Any, ...]]:
     """The households of some ids, read apart from the search that found them."""
-    # An expression, so that the index of areas is not walked: few ids are known, and a plan
-    # made without knowing the scope would read all households of it.
-    area_no = _household.area_no + literal_column("0")
-    joined = Household.__table__.outerjoin(
-        Dwelling.__table__, _dwelling.id == _household.dwelling_id
-    )
-    dwelling = (_dwelling.code.label("dwelling_code"), _dwelling.address)
-    return (
-        select(*_household, *dwelling)
-        .select_from(joined)
-        .where(
-            among_listed(dialect, _household.id, "ids"),
-            within_spans(area_no, spans),
-            ~_household.archived,
-        )
+    homes = HOUSEHOLDS.within_spans(spans, by_id=True)
+    return _with_dwelling(homes).where(
+        among_listed(dialect, homes.c.id, "ids"), ~homes.c.archived
     )
 
 
 def _sources(spans: int, limit: int) -> list[Subquery]:
     """One short list `(id, matched)` of households for every column that is looked at."""
-    doors = _keyed(_household.id, "door", _household.door_key, "begins")
-    names = _keyed(_resident.household_id, "name", _resident.name_key, "begins")
+    homes, people = HOUSEHOLDS.within_spans(spans).c, RESIDENTS.within_spans(spans).c
+    doors = _keyed(homes.id, "door", homes.door_key, "begins")
+    names = _keyed(people.household_id, "name", people.name_key, "begins")
     begun = _keyed(_dwelling.id, "address", _dwelling.address_key, "begins")
     ended = _keyed(_dwelling.id, "address", _dwelling.address_end_key, "ends")
     coded = select(_dwelling.id, literal("code").label("matched")).where(
         _dwelling.code == bindparam("code")
     )
-    places = [_first(each, _dwelling, spans, limit) for each in (begun, ended, coded)]
+    near = within_spans(_dwelling.area_no, spans)
+    places = [_first(each.where(near), _dwelling, limit) for each in (begun, ended, coded)]
     return [
-        _first(doors, _household, spans, limit),
-        _first(names, _resident, spans, limit),
-        *(_living_at(each, limit) for each in places),
+        _first(doors, homes, limit),
+        _first(names, people, limit),
+        *(_living_at(each, spans, limit) for each in places),
     ]
 
 
 def _phone_sources(spans: int, limit: int) -> list[Subquery]:
     """The lists for what may be a telephone number: that of a household or of a resident."""
-    homes = _keyed(_household.id, "phone", _household.phone_key, "phone")
-    people = _keyed(_resident.household_id, "phone", _resident.phone_key, "phone")
-    return [_first(homes, _household, spans, limit), _first(people, _resident, spans, limit)]
+    homes, people = HOUSEHOLDS.within_spans(spans).c, RESIDENTS.within_spans(spans).c
+    of_homes = _keyed(homes.id, "phone", homes.phone_key, "phone")
+    of_people = _keyed(people.household_id, "phone", people.phone_key, "phone")
+    return [_first(of_homes, homes, limit), _first(of_people, people, limit)]
 
 
 def _keyed(
@@ -232,18 +215,15 @@ def _keyed(
     return statement.order_by(key)
 
 
-def _first(statement: Select[str, str], of: Any, spans: int, limit: int) -> Subquery:
-    """The first rows in scope that were not put away: one walk of an index."""
-    return (
-        statement.where(within_spans(of.area_no, spans), ~of.archived)
-        .limit(literal_column(str(limit)))
-        .subquery()
-    )
+def _first(statement: Select[str, str], of: Any, limit: int) -> Subquery:
+    """The first rows of a scope that were not put away: one walk of an index."""
+    return statement.where(~of.archived).limit(literal_column(str(limit))).subquery()
 
 
-def _living_at(places: Subquery, limit: int) -> Subquery:
+def _living_at(places: Subquery, spans: int, limit: int) -> Subquery:
     """The households of some dwellings."""
-    statement = select(_household.id.label("id"), places.c.matched).join(
-        places, places.c.id == _household.dwelling_id
+    homes = HOUSEHOLDS.within_spans(spans, by_id=True).c
+    statement = select(homes.id.label("id"), places.c.matched).join(
+        places, places.c.id == homes.dwelling_id
     )
-    return statement.where(~_household.archived).limit(literal_column(str(limit))).subquery()
+    return statement.where(~homes.archived).limit(literal_column(str(limit))).subquery()

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, delete, func, select, update
 
 from server.db.bulk import insert_new
+from server.db.reach import everywhere
 from server.db.tables import DistrictKeyRow, ResidentIdentifier
 from server.sealed.keyring import DistrictKey
 from server.sealed.sealing import InUse
@@ -50,6 +51,7 @@ def _note(db: Connection, key: DistrictKey, now_ms: int) -> None:
 
 def retire(db: Connection, key_id: str) -> bool:
     """Take a key out of use that does not seal and made no index; say whether it was."""
+    everywhere(db)
     needed = select(_kept.resident_id).where(_kept.index_key == key_id).exists()
     statement = delete(DistrictKeyRow.__table__).where(_key.id == key_id, ~_key.seals, ~needed)
     return db.execute(statement).rowcount > 0
@@ -57,5 +59,6 @@ def retire(db: Connection, key_id: str) -> bool:
 
 def indexed_by(db: Connection) -> dict[str, int]:
     """How many numbers have an index of each district key."""
+    everywhere(db)
     statement = select(_kept.index_key, func.count()).group_by(_kept.index_key)
     return {row[0]: int(row[1]) for row in db.execute(statement.order_by(_kept.index_key))}

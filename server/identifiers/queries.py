@@ -5,29 +5,25 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, exists, func, insert, select, update
 
-from server.areas.scope import Scope, within
+from server.areas.scope import Scope
+from server.areas.scoped import RESIDENTS
 from server.db.bulk import among, insert_new, upsert
-from server.db.tables import DataKeyRow, IdentifierAccess, Resident, ResidentIdentifier
+from server.db.reach import everywhere
+from server.db.tables import DataKeyRow, IdentifierAccess, ResidentIdentifier
 
 DbRow = Row[*tuple[Any, ...]]
 _kept = ResidentIdentifier.__table__.c
 _data_key = DataKeyRow.__table__.c
-_resident = Resident.__table__.c
 _access = IdentifierAccess.__table__.c
-_OF = _kept.resident_id == _resident.id
-_JOINED = ResidentIdentifier.__table__.join(Resident.__table__, _OF)
 
 
 def kept_in(db: Connection, scope: Scope, resident_id: str, *, now_ms: int) -> Sequence[DbRow]:
     """What is kept of one resident in scope and has not expired, by kind."""
+    people = RESIDENTS.within(db, scope)
     statement = (
         select(*_kept)
-        .select_from(_JOINED)
-        .where(
-            within(_resident.area_no, scope),
-            _kept.resident_id == resident_id,
-            _kept.expires_ms > now_ms,
-        )
+        .join(people, people.c.id == _kept.resident_id)
+        .where(_kept.resident_id == resident_id, _kept.expires_ms > now_ms)
     )
     return db.execute(statement.order_by(_kept.kind)).all()
 
@@ -36,11 +32,11 @@ def found_in(
     db: Connection, scope: Scope, kind: str, indexes: Collection[bytes], *, now_ms: int
 ) -> Sequence[DbRow]:
     """`(resident_id, household_id)` in scope with one of some blind indexes, by id."""
+    people = RESIDENTS.within(db, scope)
     statement = (
-        select(_kept.resident_id, _resident.household_id)
-        .select_from(_JOINED)
+        select(_kept.resident_id, people.c.household_id)
+        .join(people, people.c.id == _kept.resident_id)
         .where(
-            within(_resident.area_no, scope),
             _kept.kind == kind,
             _kept.blind_index.in_(list(indexes)),
             _kept.expires_ms > now_ms,
@@ -51,6 +47,7 @@ def found_in(
 
 def index_of(db: Connection, resident_id: str, kind: str) -> bytes | None:
     """The blind index of what is kept under one kind, expired or not; None if nothing is."""
+    everywhere(db)
     statement = select(_kept.blind_index).where(
         _kept.resident_id == resident_id, _kept.kind == kind
     )
@@ -62,6 +59,7 @@ def keep(db: Connection, row: Mapping[str, Any]) -> None:
     """Store one sealed number in the place of what was there."""
     key = ("resident_id", "kind")
     others = tuple(name for name in row if name not in key)
+    everywhere(db)
     upsert(db, ResidentIdentifier.__table__, [row], key=key, update=others)
 
 
@@ -80,6 +78,7 @@ def forget_identifiers(db: Connection, record_ids: Sequence[str], *, now_ms: int
 
 def expired(db: Connection, *, now_ms: int) -> int:
     """How many numbers have expired."""
+    everywhere(db)
     statement = select(func.count()).where(_kept.expires_ms <= now_ms)
     return int(db.execute(statement).scalar_one())
 
@@ -90,6 +89,7 @@ def forget_expired(db: Connection, *, now_ms: int) -> int:
 
 
 def _remove(db: Connection, named: Any, now_ms: int) -> int:
+    everywhere(db)
     sealed_by = select(_kept.data_key).where(named).distinct()
     keys = list(db.execute(sealed_by).scalars())
     if not keys:
@@ -121,6 +121,7 @@ def live_key(
         row = {"id": new_id, "household_id": household_id, "made_ms": now_ms}
         db.execute(insert(DataKeyRow.__table__).values(row))
         return new_id, False
+    everywhere(db)
     return str(found), bool(db.execute(select(_used(found))).scalar_one())
 
 
@@ -140,6 +141,7 @@ def data_keys(
     db: Connection, *, after: str | None, limit: int, doomed: bool | None = None
 ) -> Sequence[DbRow]:
     """`(id, household_id, doomed_ms, used)` of data keys, by id."""
+    everywhere(db)
     used = _used(_data_key.id).label("used")
     statement = select(_data_key.id, _data_key.household_id, _data_key.doomed_ms, used)
     if after is not None:
@@ -152,6 +154,7 @@ def data_keys(
 
 def sealed_by(db: Connection, key_id: str) -> Sequence[DbRow]:
     """`(resident_id, kind, sealed)` of what one data key sealed."""
+    everywhere(db)
     statement = select(_kept.resident_id, _kept.kind, _kept.sealed)
     return db.execute(statement.where(_kept.data_key == key_id)).all()
 
@@ -170,11 +173,13 @@ _RESEAL = (
 def reseal(db: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Replace sealed values; rows name `resident`, `of_kind`, `old_key`, `new_…`."""
     if rows:
+        everywhere(db)
         db.execute(_RESEAL, list(rows))
 
 
 def drop_data_key(db: Connection, key_id: str) -> None:
     """Forget a data key that was destroyed and that nothing needs."""
+    everywhere(db)
     named = (_data_key.id == key_id) & _data_key.doomed_ms.is_not(None)
     db.execute(delete(DataKeyRow.__table__).where(named, ~_used(key_id)))
 
@@ -183,6 +188,7 @@ def indexed_otherwise(
     db: Connection, key_id: str, *, after: tuple[str, str] | None, limit: int
 ) -> Sequence[DbRow]:
     """What has an index of another district key than `key_id`, by resident and kind."""
+    everywhere(db)
     statement = select(*_kept).where(_kept.index_key != key_id)
     if after is not None:
         resident, kind = after
@@ -207,6 +213,7 @@ _REINDEX = (
 def reindex(db: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Replace blind indexes of values that are as they were read."""
     if rows:
+        everywhere(db)
         db.execute(_REINDEX, list(rows))
 
 

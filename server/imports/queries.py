@@ -9,6 +9,7 @@ from shapely.geometry.base import BaseGeometry
 from sqlalchemy import Connection, or_, select
 
 from server.db.bulk import among, upsert
+from server.db.reach import everywhere
 from server.db.spatial import bbox_filter, extent
 from server.db.tables import Area, Dwelling, EventClass, Grid, Household, RecordRow
 from server.replication.queries import next_number
@@ -136,6 +137,7 @@ def _ids_by_code(
 
 def households_among(db: Connection, record_ids: Sequence[str]) -> set[str]:
     """Those of the ids that are households."""
+    everywhere(db)
     columns = Household.__table__.c
     statement = select(columns.id).where(among(db, columns.id, record_ids))
     return set(db.execute(statement).scalars())

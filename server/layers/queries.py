@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Table, func, select
 from geo.anonymity import EXPORT_K, SCREEN_K, publishable
 from geo.layers import GRIDS, HOUSEHOLD_COUNTS, INCIDENTS, TASKS, FieldKind, Layer
 from server.areas.scope import Scope, within
+from server.db.reach import everywhere
 from server.db.spatial import as_wkb, intersects
 from server.db.tables import Area, Grid, GridVersion, Household, Incident, Task
 from server.layers.bounds import Bounds, shape_of
@@ -121,6 +122,7 @@ def household_counts(db: Connection, *, file: bool) -> dict[int, int]:
     It is decided for the whole tree, whoever asks for whatever part of it: what two people, or
     a screen and a file, are given then fits together and can be subtracted without harm.
     """
+    everywhere(db)
     area, household = Area.__table__.c, Household.__table__.c
     tree = {row.id: row for row in db.execute(select(area.id, area.parent_id, area.lo))}
     parents = {

@@ -20,6 +20,7 @@ from sqlalchemy import URL, Connection, insert, select
 from server.clock import new_id, now_ms
 from server.db.address import normalised
 from server.db.postgres_store import LOCK_MS, connected, postgres_engine
+from server.db.reach import everywhere
 from server.db.sqlite_store import sqlite_engine
 from server.db.tables import Incarnation
 
@@ -92,6 +93,7 @@ def _step(db: Connection, revision: str) -> None:
         db.exec_driver_sql(f"SET LOCAL lock_timeout = {_STATEMENT_MS}")
         db.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK_KEY})")
         db.exec_driver_sql(f"SET LOCAL lock_timeout = {LOCK_MS}")
+        everywhere(db)
     config = _config()
     config.attributes["connection"] = db
     with _ALEMBIC:

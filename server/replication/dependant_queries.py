@@ -6,6 +6,7 @@ from sqlalchemy import Connection, select, union_all
 
 from server.db import tables
 from server.db.bulk import among
+from server.db.reach import everywhere
 
 _BELOW = (
     (tables.Household.__table__, "dwelling_id"),
@@ -24,6 +25,7 @@ def ids_under(db: Connection, leaders: Sequence[str], *, limit: int) -> set[str]
 
     What was merged into one of them belongs to it, too.
     """
+    everywhere(db)
     parts = [
         select(table.c.id).where(among(db, table.c[name], list(leaders)))
         for table, name in _BELOW

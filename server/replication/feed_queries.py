@@ -26,6 +26,7 @@ from sqlalchemy import (
 
 from server.db.bulk import among
 from server.db.direct import Direct, as_text
+from server.db.reach import everywhere
 from server.replication.announcement_queries import AREAS_ANNOUNCED
 from server.replication.queries import (
     BUCKET,
@@ -264,5 +265,6 @@ def projection_rows(
     db: Connection, table: Any, record_ids: Sequence[str]
 ) -> Sequence[RowMapping]:
     """The rows of a projection table for some records, in no order."""
+    everywhere(db)
     statement = select(*table.c).where(among(db, table.c.id, list(record_ids)))
     return db.execute(statement).mappings().all()

@@ -15,6 +15,7 @@ from sqlalchemy import (
 )
 
 from server.db import tables
+from server.db.reach import everywhere
 from server.db.tables.replication import FED_FOR_A_TIME
 from server.replication.queries import RECORD
 from sync.lifecycle import INCIDENT, TASK, TERMINAL
@@ -42,6 +43,7 @@ def over_before(
 
     At most `limit`, behind `after`.
     """
+    everywhere(db)
     parts = [_over(kind, before_ms[kind], after) for kind in _OVER]
     statement = union_all(*parts).order_by("home", "record").limit(limit)
     return [(row.home, row.record) for row in db.execute(statement)]

@@ -28,6 +28,7 @@ from server.db.bulk import (
     upsert_all,
 )
 from server.db.periods import holds_at
+from server.db.reach import WALLED, everywhere
 from sync.canonical import EMPTY_DIGEST
 from sync.exchange import GRIDS_MAX
 
@@ -347,6 +348,7 @@ def projections_replaced(table: Table, rows: Rows) -> Upsert:
 
 def drop_projections(db: Connection, table: Table, record_ids: Sequence[str]) -> None:
     """Remove the typed rows of records that were erased."""
+    everywhere(db)
     db.execute(table.delete().where(among(db, table.c.id, list(record_ids))))
 
 
@@ -364,7 +366,10 @@ def save(db: Connection, parts: Iterable[Upsert]) -> None:
 
     Rows of different parts may be of the same table, but not the same rows.
     """
-    upsert_all(db, joined(parts))
+    written = joined(parts)
+    if any(each.table.name in WALLED for each in written):
+        everywhere(db)
+    upsert_all(db, written)
 
 
 def next_number(db: Connection, name: str) -> int:

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, Table, func, select, union, union_all, update
 
 from server.db.bulk import among, upsert
+from server.db.reach import everywhere
 from server.replication.queries import (
     BUCKET,
     BUCKET_EXIT,
@@ -79,6 +80,7 @@ def typed_rows_without_record(
     db: Connection, table: Table, kind: str, *, chunk_rows: int
 ) -> Iterator[list[str]]:
     """Ids in a kind's table that are no record of that kind, by id, in chunks."""
+    everywhere(db)
     statement = select(table.c.id).where(~_is_record(table, kind)).order_by(table.c.id)
     statement = statement.limit(chunk_rows)
     found = list(db.execute(statement).scalars())
@@ -89,6 +91,7 @@ def typed_rows_without_record(
 
 def drop_typed_rows(db: Connection, table: Table, ids: Sequence[str]) -> int:
     """Remove rows of a kind's table and return how many were there."""
+    everywhere(db)
     return db.execute(table.delete().where(among(db, table.c.id, list(ids)))).rowcount
 
 
@@ -106,6 +109,7 @@ def typed_rows_without_shapes(
     db: Connection, table: Table, ids: Sequence[str]
 ) -> Sequence[RowMapping]:
     """Typed rows without their geometry, for when that cannot be read."""
+    everywhere(db)
     columns = [column for column in table.c if column.name != "geom"]
     statement = select(*columns).where(among(db, table.c.id, list(ids)))
     return db.execute(statement).mappings().all()

@@ -11,6 +11,7 @@ from server.db.store import open_store
 from server.db.tables import Resident
 from server.migrations import migrate, rewind
 from tests.db.rows import common, ident
+from tests.walls import beyond
 
 pytestmark = pytest.mark.db
 ROWS = 5_003
@@ -20,7 +21,7 @@ def at(url: str, work: Any, *, write: bool = False) -> Any:
     async def main() -> Any:
         store = open_store(url, allow_unsafe=True)
         try:
-            return await (store.write(work) if write else store.read(work))
+            return await (store.write if write else store.read)(beyond(work))
         finally:
             await store.close()
 

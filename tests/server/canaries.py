@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from server.clock import new_id
+from server.db.reach import everywhere
 from server.db.store import Store
 from server.db.tables import METADATA
 from server.replication.refold import refold
@@ -20,6 +21,7 @@ CANARY = "canary-"
 
 def everything(db: Connection, *, besides: tuple[str, ...] = ()) -> str:
     """Every column of every row of every table but those named `besides`, bytes as text."""
+    everywhere(db)
     found = []
     for table in METADATA.sorted_tables:
         if table.name in besides:

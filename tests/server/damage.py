@@ -9,6 +9,7 @@ from sqlalchemy import Boolean, Connection, String, Table, select, update
 from sqlalchemy.exc import IntegrityError
 
 from server.clock import new_id
+from server.db.reach import everywhere
 from server.db.tables import Bucket, RecordRow
 from server.db.types import Geometry4326, Id
 from server.replication.projections import PROJECTIONS
@@ -76,6 +77,7 @@ def inflict(db: Connection, damages: Sequence[Damage]) -> set[str]:
 
     A record is damaged once at most: of two witnesses that lie nobody can tell.
     """
+    everywhere(db)
     deleted: set[str] = set()
     hit: set[str] = set()
     for each in damages:
@@ -132,6 +134,7 @@ def picture(db: Connection) -> dict[str, dict[str, Row]]:
 
     The truth itself is left to `refold`, which knows when two texts say the same.
     """
+    everywhere(db)
     found = {
         "record": _rows(db, RECORD, without={"seq", "truth"}),
         "bucket": _rows(db, BUCKET, without={"seq", "epoch", "first_epoch"}),

@@ -14,6 +14,7 @@ from server.db.store import Store
 from server.db.tables import Household
 from server.layers.command import export_layer
 from tests.server.desk import Desk
+from tests.walls import beyond
 from tests.world import World, settle
 
 pytestmark = [pytest.mark.anyio, pytest.mark.db]
@@ -69,7 +70,7 @@ async def test_households_that_moved_away_or_were_put_away_do_not_count(
         db.execute(update(table).where(table.c.id == gone[3]).values(status=None))
 
     await people(store, world, G1=4, G2=4, G4=9)
-    await store.write(work)
+    await store.write(beyond(work))
     found = await counted(desk)
     assert (found["G3"], found["G4"]) == (5, 10)
 

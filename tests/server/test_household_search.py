@@ -171,7 +171,10 @@ async def test_a_search_walks_the_indexes_of_the_keys(store: Store, world: World
         words = "EXPLAIN" if db.dialect.name == "postgresql" else "EXPLAIN QUERY PLAN"
 
         class Explaining:
-            dialect = db.dialect
+            dialect, info = db.dialect, db.info
+
+            def __getattr__(self, name: str) -> Any:
+                return getattr(db, name)
 
             def execute(self, statement: Any, named: Any) -> Any:
                 compiled = statement.compile(dialect=db.dialect)

@@ -39,6 +39,7 @@ from tests.server.numbers import (
     revealed,
     written_down,
 )
+from tests.walls import beyond
 from tests.world import World
 
 pytestmark = [pytest.mark.anyio, pytest.mark.db]
@@ -168,7 +169,8 @@ async def test_the_files_of_the_database_hold_no_number(
         whole = b"".join(each.read_bytes() for each in folder.iterdir())
     else:
         program = services.postgres_programs() / "pg_dump"
-        whole = await asyncio.to_thread(_output, [str(program), database_url])
+        command = [str(program), services.for_backup(database_url)]
+        whole = await asyncio.to_thread(_output, command)
     assert ann.encode() in whole
     for each in (number, number.hex().encode(), numbers.keys[0].secret):
         assert each not in whole
@@ -193,7 +195,7 @@ async def test_what_expired_is_destroyed_by_maintenance(
             await kept(desk, each, id_card(at))
         before = numbers.data_keys()
         past = update(table).where(table.c.resident_id != ben).values(set_ms=1, expires_ms=2)
-        await store.write(lambda db: db.execute(past))
+        await store.write(beyond(lambda db: db.execute(past)))
         wanted = Wanted(tombstone_days=30, access_days=180, dry_run=True)
         assert "identity numbers that expired: 2 destroyed" in await maintain(
             database_url, settings, wanted
@@ -321,7 +323,7 @@ async def test_a_value_moved_to_another_row_does_not_open(
         await kept(desk, ben, id_card(2))
         hers = select(table.c.sealed).where(table.c.resident_id == ann).scalar_subquery()
         swap = update(table).where(table.c.resident_id == ben).values(sealed=hers)
-        await store.write(lambda db: db.execute(swap))
+        await store.write(beyond(lambda db: db.execute(swap)))
         assert told(await reveal(desk, ben)) == UNAVAILABLE
         assert await revealed(desk, ann) == id_card(1)
 

@@ -23,6 +23,7 @@ from tests.server.numbers import (
     residents,
     revealed,
 )
+from tests.walls import beyond
 from tests.world import World
 
 pytestmark = [pytest.mark.anyio, pytest.mark.db]
@@ -64,7 +65,7 @@ async def test_another_district_key_takes_over_while_servers_go_on(
         async with numbers.desk(store, world) as fresh:
             assert await revealed(fresh, ann) == id_card(1)
             assert await found(fresh, id_card(4)) == [cat]
-    marks = await store.read(_marks)
+    marks = await store.read(beyond(_marks))
     assert marks == {second.suite.mark}
     again = await turned(store, numbers, second)
     assert (again.wrapped, again.indexed, again.left, again.retired) == (0, 0, 0, ())

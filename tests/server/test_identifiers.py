@@ -32,6 +32,7 @@ from tests.server.numbers import (
     written_down,
 )
 from tests.server.phones import RawPhone
+from tests.walls import beyond
 from tests.world import DAY_MS, World
 
 pytestmark = [pytest.mark.anyio, pytest.mark.db]
@@ -201,7 +202,7 @@ async def test_what_has_expired_is_not_shown_any_more(
     async with numbers.desk(store, world) as desk:
         await kept(desk, ann, id_card(1))
         past = update(table).values(set_ms=1, expires_ms=now_ms())
-        await store.write(lambda db: db.execute(past))
+        await store.write(beyond(lambda db: db.execute(past)))
         assert told(await reveal(desk, ann)) == (404, "not-found")
         assert await found(desk, id_card(1)) == []
         listed = await desk.get(f"/v1/residents/{ann}/identifiers", "dispatcher")

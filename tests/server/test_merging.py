@@ -15,6 +15,7 @@ from server.replication.submit import Draft
 from tests.server.canaries import ASKED, Household, canaries, differences
 from tests.server.desk import Desk, pointers, told
 from tests.server.phones import RawPhone, held, outcomes
+from tests.walls import beyond
 from tests.world import World, centre_e7, done
 
 pytestmark = [pytest.mark.anyio, pytest.mark.db]
@@ -330,7 +331,7 @@ async def test_an_alias_that_does_not_follow_from_its_record_is_found(
         named = {name: each for name, each in values.items() if f":{name}" in forgery}
         assert db.execute(text(forgery), named).rowcount == 1
 
-    await store.write(forge)
+    await store.write(beyond(forge))
     assert {each.what for each in await differences(store)} == found
     bucket = f"grid:{world.grids['G1']}"
     await store.write(lambda db: repair(db, bucket, NOTHING_TOLD, now_ms=now_ms()))

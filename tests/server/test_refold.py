@@ -10,6 +10,7 @@ from server.db.store import Store
 from server.replication.refold import refold
 from tests.server.desk import Desk
 from tests.server.phones import RawPhone, held
+from tests.walls import beyond
 from tests.world import World, centre_e7
 
 pytestmark = [pytest.mark.anyio, pytest.mark.db]
@@ -99,7 +100,7 @@ async def test_every_kind_of_damage_is_found(
         used = {name: each for name, each in values.items() if f":{name}" in forgery}
         return db.execute(text(forgery), used).rowcount
 
-    assert await store.write(forge) == 1
+    assert await store.write(beyond(forge)) == 1
     kind, what = FORGERIES[forgery]
     found = await differences(store)
     assert any(each[0] == kind and what in each[1] for each in found), found

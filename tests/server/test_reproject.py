@@ -5,6 +5,7 @@ from sqlalchemy import Connection, text
 
 from server.db.store import Store
 from server.replication.reproject import compare
+from tests.walls import beyond
 from tests.world import World
 
 pytestmark = [pytest.mark.anyio, pytest.mark.db]
@@ -54,7 +55,7 @@ async def test_every_kind_of_forgery_is_found(
         )
         assert changed.rowcount == 1
 
-    await store.write(forge)
+    await store.write(beyond(forge))
     differences = await store.read(lambda db: list(compare(db)))
     assert {each.what for each in differences} == found
     assert {each.record for each in differences} <= set(values.values())
