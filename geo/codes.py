@@ -7,7 +7,7 @@ grid code of urban management (county, street, community, sequence); the 16-digi
 object, county, street, community, sequence). Localities differ, so a deployment may add
 layouts.
 
-Codes are text: leading zeros count, and five real places share a code once padded, so no code
+Codes are text: leading zeros count, and four real codes are used twice once padded, so no code
 is ever the key of anything.
 """
 

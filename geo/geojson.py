@@ -59,6 +59,7 @@ GEOMETRY_TYPES: Final = frozenset(
     }
 )
 POLYGONAL: Final = frozenset({"Polygon", "MultiPolygon"})
+LINEAR: Final = frozenset({"LineString", "MultiLineString"})
 
 _ORDINATES_MAX: Final = 4
 Pair = tuple[float, float]

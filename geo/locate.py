@@ -104,12 +104,13 @@ class GridIndex:
     Safe to read from many threads.
     """
 
-    __slots__ = ("_edges", "_ids", "_tree")
+    __slots__ = ("_edges", "_ids", "_polygons", "_tree")
 
     def __init__(self, ids: tuple[str, ...], tree: STRtree, edges: tuple[_Edge, ...]) -> None:
         """Use `GridIndex.build`."""
         self._ids = ids
         self._tree = tree
+        self._polygons = np.asarray(tree.geometries, dtype=object)
         self._edges = edges
 
     @classmethod
@@ -216,9 +217,13 @@ class GridIndex:
         """
         first = np.full(lons.shape, len(self._ids), dtype=np.int64)
         finite = np.flatnonzero(np.isfinite(lons) & np.isfinite(lats))
-        points = shapely.points(lons[finite], lats[finite])
-        position, grid = self._tree.query(points, predicate="intersects")
-        np.minimum.at(first, finite[position], grid)
+        position, grid = self._tree.query(shapely.points(lons[finite], lats[finite]))
+        # Boxes first and the exact predicate after it, polygon by polygon: a third of the time
+        # of asking the tree for both, which goes from one polygon to another and back.
+        order = np.argsort(grid, kind="stable")
+        position, grid = finite[position[order]], grid[order]
+        held = shapely.intersects_xy(self._polygons[grid], lons[position], lats[position])
+        np.minimum.at(first, position[held], grid[held])
         return first
 
     def _around(

@@ -13,6 +13,7 @@ from server.archive.endpoints import router as archive
 from server.areas.endpoints import router as areas
 from server.assignments.endpoints import router as assignments
 from server.boundaries.endpoints import router as boundaries
+from server.boundaries.proposal_endpoints import router as proposals
 from server.boundaries.upload_endpoints import router as grid_files
 from server.casework.endpoints import router as casework
 from server.casework.step_endpoints import router as casework_steps
@@ -64,6 +65,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     consents,
     grids,
     boundaries,
+    proposals,
     grid_files,
     households,
     identifiers,

@@ -13,6 +13,7 @@ class ImportKind(StrEnum):
     """What `jingwei import` can read."""
 
     AREAS = "areas"
+    DIVISIONS = "divisions"
     GRIDS = "grids"
     DWELLINGS = "dwellings"
     HOUSEHOLDS = "households"
@@ -49,8 +50,8 @@ def import_file(  # noqa: PLR0913 - the options of the command
 ) -> None:
     """Check a file and write it through the one write path; all of it or, with faults, nothing.
 
-    Importing the same file again changes nothing. Areas come first, then grids, dwellings,
-    households and residents; classes at any time.
+    Importing the same file again changes nothing. Areas (or published divisions) come first,
+    then grids, dwellings, households and residents; classes at any time.
 
     Example: `jingwei import grids grids.geojson --dry-run`
     """

@@ -308,6 +308,41 @@ class PreviewBody(BaseModel):
     moving_max: int
 
 
+class ProposalRequest(Body):
+    """What grids of a community should be like."""
+
+    reason: Annotated[
+        str, StringConstraints(strip_whitespace=True, min_length=1, max_length=REASON_CHARS_MAX)
+    ] = Field(description="Why; kept in history. No names of people.")
+    households: int = Field(
+        300, ge=20, le=3_000, description="How many households a grid should have, about."
+    )
+    seed: int = Field(0, ge=0, le=1_000_000, description="Another one may give other borders.")
+    barriers: dict[str, Any] | None = Field(
+        None,
+        description="GeoJSON lines that people do not cross easily: wide roads, water, walls.",
+    )
+    tolerance_m2: Metres = Field(5.0, description="As in a draft.")
+
+
+class PartBody(BaseModel):
+    """A grid of a proposal."""
+
+    code: str
+    households: int
+
+
+class ProposalBody(BaseModel):
+    """A draft that was drawn up by the server, and what publishing it would move."""
+
+    change: ChangeBody
+    parts: list[PartBody] = Field(description="By code.")
+    deviation: float = Field(
+        description="The largest distance from the mean of the parts, as a share of it."
+    )
+    preview: PreviewBody
+
+
 class ImportedBody(BaseModel):
     """What an uploaded file did, or in a dry run would do."""
 

@@ -24,7 +24,7 @@ from server.identity.access import CurrentPrincipal, require
 from server.identity.principal import Principal, Role
 from server.layers.bounds import parse_bbox
 from server.layers.features import MEDIA_TYPE, collection_text
-from server.layers.moment import AsOf, moment
+from server.moment import AsOf, moment
 from server.paging import decode_cursor, paged
 from server.preconditions import etag_of
 from server.problems import (

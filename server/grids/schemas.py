@@ -7,8 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from server.areas.schemas import AREA_CHARS_MAX
 from server.fieldrules import Body
 from server.layers.bounds import BBOX_CHARS_MAX
-from server.layers.moment import AsOf
 from server.layers.systems import CRS_CHARS_MAX
+from server.moment import AsOf
 from server.paging import PageParameters
 
 Longitude = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]

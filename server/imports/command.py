@@ -16,6 +16,7 @@ from server.identity.queries import account_for_token
 from server.imports.areas import import_areas
 from server.imports.cells import FileFault
 from server.imports.classes import import_classes
+from server.imports.divisions import import_divisions
 from server.imports.dwellings import import_dwellings
 from server.imports.gridcells import ANY_LAYOUT, GridRules
 from server.imports.grids import import_grids
@@ -30,7 +31,7 @@ from server.replication.submit import Console
 from server.settings import Settings
 
 LOGIN = "import"
-KINDS = ("areas", "grids", "dwellings", "households", "residents", "classes")
+KINDS = ("areas", "divisions", "grids", "dwellings", "households", "residents", "classes")
 FIELD_NAMES = ("code", "name", "community")
 _BY_FILE = {
     "dwellings": import_dwellings,
@@ -77,6 +78,8 @@ async def import_into(store: Store, request: ImportRequest) -> ImportReport:
     """Import one file into a store. Bad input is in the report; nothing is raised for it."""
     if request.kind == "areas":
         return await import_areas(store, request.path, dry_run=request.dry_run)
+    if request.kind == "divisions":
+        return await import_divisions(store, request.path, dry_run=request.dry_run)
     report = ImportReport(kind=request.kind, dry_run=request.dry_run)
     console = await store.write(import_console)
     options = Options(console=console, dry_run=request.dry_run, progress=request.progress)

@@ -6,12 +6,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from shapely.geometry.base import BaseGeometry
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, func, insert, or_, select
 
 from server.db.bulk import among, upsert
 from server.db.reach import everywhere
 from server.db.spatial import bbox_filter, extent
-from server.db.tables import Area, Dwelling, EventClass, Grid, Household, RecordRow
+from server.db.tables import Area, AreaCode, Dwelling, EventClass, Grid, Household, RecordRow
 from server.replication.queries import next_number
 from sync.kinds import GRID
 
@@ -91,10 +91,54 @@ def area_ids(db: Connection, codes: Sequence[str]) -> dict[str, str]:
 
 
 def save_areas(db: Connection, areas: Sequence[StoredArea]) -> None:
-    """Insert areas, a level at a time because each refers to its parent, or change names."""
+    """Insert areas, a level at a time since each refers to its parent; or change what it says.
+
+    What changes of an area that exists is its code and its name.
+    """
     for level in sorted({each.level for each in areas}):
         rows = [asdict(each) for each in areas if each.level == level]
-        upsert(db, Area.__table__, rows, key=("id",), update=("name",))
+        upsert(db, Area.__table__, rows, key=("id",), update=("code", "name"))
+
+
+def note_former(db: Connection, areas: Sequence[StoredArea], now_ms: int) -> None:
+    """Keep the codes and names that areas have until now."""
+    former = AreaCode.__table__.c
+    statement = (
+        select(former.area_id, func.max(former.valid_to_ms))
+        .where(among(db, former.area_id, [each.id for each in areas]))
+        .group_by(former.area_id)
+    )
+    since: dict[str, int] = {row[0]: row[1] for row in db.execute(statement)}
+    rows = [
+        {
+            "area_id": each.id,
+            "valid_to_ms": max(now_ms, since.get(each.id, 0) + 1),
+            "valid_from_ms": since.get(each.id),
+            "code": each.code,
+            "name": each.name,
+        }
+        for each in areas
+    ]
+    if rows:
+        db.execute(insert(AreaCode.__table__), rows)
+
+
+def former_owners(db: Connection, codes: Sequence[str]) -> dict[str, set[str]]:
+    """Code to the ids of the areas that had it before, for those that some area had."""
+    former = AreaCode.__table__.c
+    found: dict[str, set[str]] = {}
+    for row in db.execute(
+        select(former.code, former.area_id).where(among(db, former.code, codes))
+    ):
+        found.setdefault(row.code, set()).add(row.area_id)
+    return found
+
+
+def areas_at_levels(db: Connection, levels: Sequence[int]) -> dict[str, StoredArea]:
+    """Every area of these levels, by code."""
+    columns = Area.__table__.c
+    rows = db.execute(select(*columns).where(columns.level.in_(list(levels))))
+    return {row.code: StoredArea(**row._mapping) for row in rows}  # noqa: SLF001 - SQLAlchemy's name
 
 
 def states_of(

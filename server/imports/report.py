@@ -7,6 +7,8 @@ from typing import Any
 
 from typing_extensions import override
 
+from server.imports.news import DivisionNews
+
 LISTED_MAX = 200
 
 
@@ -106,6 +108,7 @@ class ImportReport:
     refused: list[RowFault] = field(default_factory=list)
     coverage: list[CoverageFault] = field(default_factory=list)
     repaired: list[Repair] = field(default_factory=list)
+    news: DivisionNews | None = None
 
     @property
     def ok(self) -> bool:
@@ -139,7 +142,7 @@ class ImportReport:
             "coverage": [asdict(each) for each in self.coverage[:LISTED_MAX]],
             "repaired_count": len(self.repaired),
             "repaired": [each.as_json() for each in self.repaired[:LISTED_MAX]],
-        }
+        } | ({} if self.news is None else {"news": self.news.as_json(LISTED_MAX)})
 
     def lines(self) -> Iterator[str]:
         """Yield the report as readable lines."""
@@ -156,3 +159,5 @@ class ImportReport:
         yield from (f"  {each}" for each in faults[:LISTED_MAX])
         if len(faults) > LISTED_MAX:
             yield f"  and {len(faults) - LISTED_MAX} more"
+        if self.news is not None:
+            yield from self.news.lines(LISTED_MAX)

@@ -16,11 +16,11 @@ from server.identity.access import require
 from server.identity.principal import Principal, Role
 from server.layers.export import ExportFormat, TextTooLongError, write_layer
 from server.layers.interval import ALWAYS, Interval
-from server.layers.moment import moment
 from server.layers.queries import LayerRow, Selection, layer_rows
 from server.layers.reading import check_system
 from server.layers.schemas import FileParameters
 from server.layers.systems import ReferenceSystemError, System, find_system
+from server.moment import moment
 from server.problems import Forbidden, InvalidParameter, NotFound, problems
 
 router = APIRouter(prefix="/v1/layers", tags=["layers"])

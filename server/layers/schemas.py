@@ -6,8 +6,8 @@ from server.areas.schemas import AREA_CHARS_MAX
 from server.layers.bounds import BBOX_CHARS_MAX
 from server.layers.export import ExportFormat
 from server.layers.interval import DATETIME_CHARS_MAX, DESCRIPTION
-from server.layers.moment import AsOf
 from server.layers.systems import CRS_CHARS_MAX, CRS_DESCRIPTION
+from server.moment import AsOf
 from server.paging import Cursor
 
 FEATURES_DEFAULT = 1_000

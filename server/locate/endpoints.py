@@ -10,7 +10,6 @@ from server.db.store import Store
 from server.deps import Now, StoreDep
 from server.grids.schemas import Place
 from server.identity.access import CurrentPrincipal
-from server.layers.moment import moment
 from server.locate.finding import Found, find_all, find_all_at
 from server.locate.reading import Asked, Known, grids_told, known_of, offices_told, place_told
 from server.locate.schemas import (
@@ -20,6 +19,7 @@ from server.locate.schemas import (
     LocateParameters,
     MomentParameters,
 )
+from server.moment import moment
 from server.problems import InvalidBody, InvalidParameter, problems
 from server.replication.locating import published, remembered
 

@@ -4,7 +4,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from server.fieldrules import Body
 from server.grids.schemas import AccuracyM, DatumName, Latitude, Longitude, Place
-from server.layers.moment import AsOf
+from server.moment import AsOf
 from server.servicepoints.schemas import StandingBody
 
 POINTS_MAX = 10_000

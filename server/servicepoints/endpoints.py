@@ -9,7 +9,7 @@ from server.consolewrites import Asking, tagged
 from server.deps import Now, StoreDep
 from server.identity.access import CurrentPrincipal, require
 from server.identity.principal import Principal, Role
-from server.layers.moment import AsOf, moment
+from server.moment import AsOf, moment
 from server.paging import Page, decode_cursor, paged
 from server.preconditions import IfMatch
 from server.problems import (

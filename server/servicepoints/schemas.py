@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, Field, StringConstraints, model_
 from server.areas.schemas import AREA_CHARS_MAX
 from server.fieldrules import Body
 from server.grids.schemas import DatumName, Latitude, Longitude
-from server.layers.moment import AsOf
+from server.moment import AsOf
 from server.paging import PageParameters
 from server.recordids import IdText
 from server.servicepoints.hours import Window

@@ -8,7 +8,13 @@ from typing import Final
 from sqlalchemy import MetaData
 
 from server.db.tables.access import AccessEntry, AccessHead, AccessRecord
-from server.db.tables.boundaries import BoundaryChange, GridLineage, GridVersion, ServicePoint
+from server.db.tables.boundaries import (
+    AreaCode,
+    BoundaryChange,
+    GridLineage,
+    GridVersion,
+    ServicePoint,
+)
 from server.db.tables.casework import Claim, Incident, Note, Report, Task
 from server.db.tables.columns import StoredRow
 from server.db.tables.consents import ConsentEntry, Notice
@@ -67,6 +73,7 @@ __all__ = [
     "Alias",
     "Announcement",
     "Area",
+    "AreaCode",
     "Assignment",
     "BoundaryChange",
     "Bucket",

@@ -174,3 +174,29 @@ class ServicePoint(StoredRow, table=True):
     valid_from_ms: int = big()
     valid_to_ms: int | None = big(null=True)
     set_by: str = ident()
+
+
+class AreaCode(StoredRow, table=True):
+    """A code and name that an area above the grids had until `valid_to_ms`.
+
+    What it has now stands in `area`. `valid_from_ms` NULL: since it was first imported, or
+    before. What grids had is in `grid_version`.
+    """
+
+    __tablename__ = "area_code"
+    __held__ = held(
+        "area_id valid_to_ms valid_from_ms code name",
+        Purpose.BOUNDARIES,
+        retention=Retention.STORE,
+        source=Source.OFFICE,
+    )
+    __table_args__ = (
+        Index(None, "code"),
+        check("period", "valid_from_ms IS NULL OR valid_to_ms > valid_from_ms"),
+    )
+
+    area_id: str = ident(key=True)
+    valid_to_ms: int = big(key=True)
+    valid_from_ms: int | None = big(null=True)
+    code: str = string()
+    name: str = string()

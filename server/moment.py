@@ -4,14 +4,15 @@ from typing import Annotated
 
 from pydantic import Field
 
-from server.layers.interval import DATETIME_CHARS_MAX
 from server.problems import InvalidParameter
 from sync.rfc3339 import parse_wall
+
+INSTANT_CHARS_MAX = 80
 
 AsOf = Annotated[
     str | None,
     Field(
-        max_length=DATETIME_CHARS_MAX,
+        max_length=INSTANT_CHARS_MAX,
         description="An RFC 3339 instant: boundaries as they were then. Without it, as now.",
     ),
 ]
