@@ -13,6 +13,7 @@ from server.imports.areas import area_id
 
 REJECT_SHARE, DISPATCH_SHARE, FAIL_SHARE = 0.08, 0.85, 0.12
 CALLS = 6
+CHOICES = 2
 RESOLVED_MAX, VOIDED_MAX = 2, 6
 PAGE_ROWS = 200
 RACED = frozenset({"precondition-failed", "transition-refused"})
@@ -108,7 +109,8 @@ class Dispatcher:
         """Settle a few conflicts; the others stay open for whoever watches the demo."""
         conflicts = list(self._console.items("/v1/conflicts", status="open", limit=PAGE_ROWS))
         for conflict in conflicts[:RESOLVED_MAX]:
-            path = f"/v1/conflicts/{conflict['id']}/resolve"
-            chosen = {"value": conflict["values"][-1]["value"]}
-            self._console.post(path, chosen, rev=conflict["rev"])
+            other = len(conflict["values"]) == CHOICES and not conflict["values"][-1]["live"]
+            act = "take-other" if other else "accept"
+            path = f"/v1/conflicts/{conflict['id']}/{act}"
+            self._console.post(path, {}, rev=conflict["rev"])
             self.desk.count("conflict settled")

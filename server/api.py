@@ -15,6 +15,7 @@ from server.assignments.endpoints import router as assignments
 from server.boundaries.endpoints import router as boundaries
 from server.boundaries.proposal_endpoints import router as proposals
 from server.boundaries.upload_endpoints import router as grid_files
+from server.breakglass.endpoints import router as breakglass
 from server.casework.endpoints import router as casework
 from server.casework.step_endpoints import router as casework_steps
 from server.conflicts.endpoints import router as conflicts
@@ -39,6 +40,7 @@ from server.merging.endpoints import router as merging
 from server.reference import router as reference
 from server.replication.endpoints import router as replication
 from server.replication.snapshot_endpoints import router as snapshots
+from server.revealing.endpoints import router as revealing
 from server.servicepoints.endpoints import router as service_points
 from server.subjects.endpoints import router as subjects
 from server.web.endpoints import router as web
@@ -50,6 +52,7 @@ OPEN: tuple[APIRouter, ...] = (
 )
 ROUTERS: tuple[APIRouter, ...] = (
     accesses,
+    breakglass,
     identity,
     devices,
     assignments,
@@ -73,6 +76,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     casework,
     casework_steps,
     conflicts,
+    revealing,
     history,
     inbox,
     actors,

@@ -28,6 +28,7 @@ from server.sealed.sealing import open_sealing
 from server.settings import Settings
 
 VERSION = "0.1.0"
+MINUTE_S = 60
 DESCRIPTION = """Community grid management: grid polygons, a household registry, offline sync.
 
 Send `Authorization: Bearer <token>`; every answer that is not a success is an RFC 9457 problem
@@ -44,7 +45,7 @@ async def _running(app: FastAPI) -> AsyncIterator[None]:
     """
     settings: Settings = app.state.settings
     wakeups: Wakeups = app.state.wakeups
-    quotas: Quotas = app.state.quotas
+    counting: tuple[Quotas, ...] = (app.state.quotas, app.state.reveal_quotas)
     opened = app.state.store is None
     if opened:
         _adopt(app, open_store(settings.database_url, allow_unsafe=settings.allow_unsafe))
@@ -53,7 +54,8 @@ async def _running(app: FastAPI) -> AsyncIterator[None]:
         if current and app.state.sealing is not None:
             await keys_of(app.state.store, app.state.sealing)
     await wakeups.start()
-    await quotas.start()
+    for quotas in counting:
+        await quotas.start()
     collecting = asyncio.create_task(keep_collecting(app.state.store, app.state.media))
     anchor = Path(settings.access_anchor) if settings.access_anchor else None
     sealing = asyncio.create_task(keep_sealing(app.state.store, anchor))
@@ -63,7 +65,8 @@ async def _running(app: FastAPI) -> AsyncIterator[None]:
         collecting.cancel()
         sealing.cancel()
         await asyncio.wait([collecting])  # its last statement still needs the store
-        await quotas.close()
+        for quotas in counting:
+            await quotas.close()
         await wakeups.close()
         if opened:
             await app.state.store.close()
@@ -121,6 +124,12 @@ def create_app(settings: Settings | None = None, *, store: Store | None = None) 
         window_s=settings.limits.caller_window_s,
         redis_url=settings.redis_url,
         deployment=settings.deployment,
+    )
+    app.state.reveal_quotas = open_quotas(
+        requests=settings.limits.reveals_a_minute,
+        window_s=MINUTE_S,
+        redis_url=settings.redis_url,
+        deployment=f"{settings.deployment}:reveal",
     )
     app.add_middleware(
         Gate, limits=settings.limits, quotas=app.state.quotas, hsts=settings.hsts

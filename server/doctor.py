@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
+from server.breakglass.queries import unreviewed
 from server.clock import now_ms
 from server.db.geopackage import APPLICATION_ID
 from server.db.postgres_store import UnsafeStore, unsafe_settings
@@ -107,6 +108,15 @@ def holdings_finding(db: Connection, now_ms: int) -> Finding:
         f"account {each['account']} ({each['grids']})" for each in found[:SHOWN_MAX]
     )
     return Finding(name="workers", ok=False, detail=f"more than {GRIDS_MAX} grids: {shown}")
+
+
+def glass_finding(db: Connection, now_ms: int) -> Finding:
+    """Say whether somebody broke the glass and nobody has reviewed it."""
+    found = unreviewed(db, now_ms, limit=LISTED_MAX)
+    if not found:
+        return Finding(name="break-glass", ok=True, detail="nothing waits for a review")
+    shown = ", ".join(found[:SHOWN_MAX])
+    return Finding(name="break-glass", ok=False, detail=f"{len(found)} not reviewed: {shown}")
 
 
 def derived_finding(db: Connection) -> Finding:
@@ -214,6 +224,7 @@ async def _store_findings(
     found.append(await store.read(wall_finding))
     found += await store.read(file_findings, timeout_ms=JOB_MS)
     found.append(await store.read(lambda db: holdings_finding(db, now_ms())))
+    found.append(await store.read(lambda db: glass_finding(db, now_ms())))
     if thorough.reproject:
         found.append(await store.read(derived_finding, timeout_ms=JOB_MS))
     if thorough.refold:

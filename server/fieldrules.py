@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
+from sync import masking
 from sync.fields import Choice, FieldType, Integer, Media, Ref, Text
 from sync.kinds import KINDS
 
@@ -52,14 +53,17 @@ class FieldRule:
             kind.fields[self.field].type if self.field in kind.fields else kind.sets[self.field]
         )
 
+    def fault(self, value: Any) -> str | None:
+        """Say what is wrong with a value that a caller gives, if anything."""
+        return self.type().fault(value) or masking.fault_of(self.kind, self.field, value)
+
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
     ) -> CoreSchema:
         """Run the declared check after the plain type was checked."""
-        rule = self.type()
 
         def check(value: Any) -> Any:
-            fault = None if value is None else rule.fault(value)
+            fault = None if value is None else self.fault(value)
             if fault is not None:
                 raise ValueError(fault)
             return value

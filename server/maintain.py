@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from server.accesslog.queries import forget_before
+from server.breakglass.queries import forget_reviewed
 from server.clock import now_ms
 from server.consents.clearing import clear_withdrawn
 from server.db.store import Store, open_store
@@ -59,6 +60,11 @@ async def maintain(url: str, settings: Settings, wanted: Wanted) -> list[str]:
                 db, before_ms=now - wanted.access_days * DAY_MS, dry_run=wanted.dry_run
             )
         )
+        broken = await store.write(
+            lambda db: forget_reviewed(
+                db, before_ms=now - wanted.access_days * DAY_MS, dry_run=wanted.dry_run
+            )
+        )
         people = await _of_people(store, settings, wanted, now)
         if not wanted.dry_run:
             await store.scrub(whole=wanted.rewrite)
@@ -70,6 +76,7 @@ async def maintain(url: str, settings: Settings, wanted: Wanted) -> list[str]:
         f"work that waited for a record that is here: {missed} released",
         f"snapshots made long ago: {old} dropped",
         f"reads of personal data long ago: {unknown} forgotten",
+        f"broken glass reviewed long ago: {broken} forgotten",
         f"work of newer apps that can be read now: {readable} released",
         f"identity numbers that expired: {numbers} destroyed",
         f"data keys: {keys.keys} destroyed, {keys.left} left",
@@ -91,19 +98,14 @@ async def _numbers(
 async def _of_people(store: Store, settings: Settings, wanted: Wanted, now: int) -> list[str]:
     """End what is kept for the answers to people, and what they took their consent back for."""
     dry_run = wanted.dry_run
-    accessed_ms = now - wanted.access_days * DAY_MS
     closed_ms = now - settings.proof_days * DAY_MS
     copies = await store.write(lambda db: drop_expired_copies(db, now_ms=now, dry_run=dry_run))
     closed = await store.write(
         lambda db: forget_closed(db, before_ms=closed_ms, dry_run=dry_run)
     )
-    looks = await store.write(
-        lambda db: queries.forget_looks(db, before_ms=accessed_ms, dry_run=dry_run)
-    )
     cleared = await clear_withdrawn(store, before_ms=now, now_ms=now, dry_run=dry_run)
     return [
         f"copies for people that expired: {copies} destroyed",
         f"requests of people closed long ago: {closed} forgotten",
-        f"looks at identity numbers long ago: {looks} forgotten",
         f"fields whose consent was taken back: {cleared} cleared",
     ]

@@ -63,6 +63,14 @@ class Limits(BaseSettings):
     reveals: int = Field(
         default=50, gt=0, description="identity numbers an account may see or look for in a day"
     )
+    contact_reveals: int = Field(
+        default=200,
+        gt=0,
+        description="times an account may look at a name or telephone number in a day",
+    )
+    reveals_a_minute: int = Field(
+        default=20, gt=0, description="looks of one account at what is masked, in a minute"
+    )
 
 
 class Settings(BaseSettings):

@@ -1,7 +1,7 @@
 """What an endpoint that gives out personal data asks for: a place to note it."""
 
 from collections.abc import Iterable
-from typing import Annotated
+from typing import Annotated, Protocol
 
 from fastapi import Depends, Header
 
@@ -14,6 +14,18 @@ from server.identity.access import CurrentPrincipal
 from sync.holding import Purpose
 
 
+class Glass(Protocol):
+    """What was broken to see more than one's own area: its id, and why."""
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+
+    @property
+    def reason(self) -> str:
+        """Why, in the words of the reader."""
+
+
 class Reading:
     """One request that reads personal data: who, when, and what for."""
 
@@ -23,8 +35,12 @@ class Reading:
         self._now_ms = now_ms
         self._purpose = purpose
 
-    async def note(self, act: str, kind: str, records: Iterable[str]) -> None:
+    async def note(
+        self, act: str, kind: str, records: Iterable[str], *, glass: Glass | None = None
+    ) -> None:
         """Note that `records` of a kind are about to be given out; nothing for none.
+
+        `glass` is what had to be broken to see some of them.
 
         Raises:
             StoreBusy: if it could not be stored. The caller must not answer then.
@@ -42,6 +58,8 @@ class Reading:
                 kind=kind,
                 records=ids,
                 purpose=self._purpose,
+                reason=None if glass is None else glass.reason,
+                grant=None if glass is None else glass.id,
             ),
         )
 

@@ -9,7 +9,11 @@ from sync.canonical import canonical
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Noted:
-    """An entry as it was noted. `records` are ids in the order in which they were given."""
+    """An entry as it was noted. `records` are ids in the order in which they were given.
+
+    `fields` are said of looks at what is masked or sealed, `reason` of these and of what was
+    read outside the reader's own area by breaking the glass; `grant` is the id of that.
+    """
 
     id: str
     at_ms: int
@@ -18,6 +22,9 @@ class Noted:
     kind: str
     records: tuple[str, ...]
     purpose: str | None
+    fields: tuple[str, ...] = ()
+    reason: str | None = None
+    grant: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +45,12 @@ class Mark:
 
 
 def link(previous: str, seq: int, noted: Noted) -> str:
-    """Return the hash of an entry: SHA-256 over its canonical bytes and the previous hash."""
-    said = {
+    """Return the hash of an entry: SHA-256 over its canonical bytes and the previous hash.
+
+    Members that came later stand in it only if they say something: older hashes stay true.
+    """
+    later = {"fields": list(noted.fields), "reason": noted.reason, "grant": noted.grant}
+    said = {name: each for name, each in later.items() if each} | {
         "previous": previous,
         "seq": seq,
         "id": noted.id,

@@ -28,6 +28,9 @@ def _body(row: queries.EntryRow) -> AccessEntryBody:
         kind=row.kind,
         records=json.loads(row.records),
         purpose=row.purpose,
+        fields=json.loads(row.fields or "[]"),
+        reason=row.reason,
+        grant=row.grant_id,
         seq=row.seq,
     )
 
@@ -47,12 +50,13 @@ async def list_accesses(
     key = decode_cursor(parameters.cursor, str)
     if key is not None and not is_id(key[0]):
         raise InvalidParameter("cursor: is not one that this list gave out", parameter="cursor")
+    named = {"account_id": parameters.account, "grant_id": parameters.grant}
     rows = await store.read(
         lambda db: queries.entries_about(
             db,
             principal.area,
             record=parameters.record,
-            account=parameters.account,
+            equal={name: value for name, value in named.items() if value is not None},
             before_id=None if key is None else key[0],
             limit=parameters.limit + 1,
         )

@@ -1,7 +1,7 @@
 """All SQL of the access log."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
@@ -13,6 +13,9 @@ from server.db.tables import AccessEntry, AccessHead, AccessRecord, Account, Are
 from server.identity.principal import EVERYWHERE, AreaSpan
 
 CHUNK: Final = 1_000
+LOOKS: Final = ("reveal", "search")
+NUMBER: Final = "identifier"
+"""The kind of an entry about identity numbers."""
 _HEAD: Final = "reads"
 _entry = AccessEntry.__table__.c
 _head = AccessHead.__table__.c
@@ -33,6 +36,9 @@ def note(db: Connection, entries: Sequence[Noted]) -> None:
                 "kind": each.kind,
                 "records": json.dumps(each.records),
                 "purpose": each.purpose,
+                "fields": json.dumps(each.fields) if each.fields else None,
+                "reason": each.reason,
+                "grant_id": each.grant,
             }
             for each in entries
         ],
@@ -55,7 +61,19 @@ def _noted(row: EntryRow) -> Noted:
         kind=row.kind,
         records=tuple(json.loads(row.records)),
         purpose=row.purpose,
+        fields=tuple(json.loads(row.fields)) if row.fields else (),
+        reason=row.reason,
+        grant=row.grant_id,
     )
+
+
+def looks_since(db: Connection, account: str, since_ms: int, *, at_numbers: bool) -> int:
+    """How often an account looked, since an instant: at identity numbers, or at the rest."""
+    of_kind = _entry.kind == NUMBER if at_numbers else _entry.kind != NUMBER
+    statement = select(func.count()).where(
+        _entry.account_id == account, _entry.at_ms > since_ms, _entry.act.in_(LOOKS), of_kind
+    )
+    return int(db.execute(statement).scalar_one())
 
 
 def locked_head(db: Connection) -> Mark:
@@ -146,13 +164,13 @@ def entries_about(
     readers: AreaSpan,
     *,
     record: str | None,
-    account: str | None,
+    equal: Mapping[str, str],
     before_id: str | None,
     limit: int,
 ) -> Sequence[EntryRow]:
     """Return entries with the login of their reader, the newest first, at most `limit`.
 
-    Only of readers whose account belongs to the area `readers`.
+    Only of readers whose account belongs to the area `readers`. `equal` are values of columns.
     """
     account_table = Account.__table__.c
     statement = select(AccessEntry.__table__, account_table.login).join(
@@ -166,8 +184,8 @@ def entries_about(
         statement = statement.join(AccessRecord.__table__, _record.entry_id == _entry.id).where(
             _record.record_id == record
         )
-    if account is not None:
-        statement = statement.where(_entry.account_id == account)
+    for name, value in equal.items():
+        statement = statement.where(_entry[name] == value)
     if before_id is not None:
         statement = statement.where(_entry.id < before_id)
     return db.execute(statement.order_by(_entry.id.desc()).limit(limit)).all()

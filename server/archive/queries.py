@@ -11,8 +11,13 @@ _record = RecordRow.__table__.c
 
 
 def record_in(db: Connection, scope: Scope, record_id: str) -> Row[*tuple[Any, ...]] | None:
-    """`(id, kind, bucket, rev, truth)` of one record in scope, or None."""
+    """`(id, kind, bucket, rev, truth, area_no)` of one record in scope, or None."""
     statement = select(
-        _record.id, _record.kind, _record.bucket, _record.rev, _record.truth
+        _record.id,
+        _record.kind,
+        _record.bucket,
+        _record.rev,
+        _record.truth,
+        _record.area_no,
     ).where(within(_record.area_no, scope), _record.id == record_id)
     return db.execute(statement).one_or_none()

@@ -18,7 +18,7 @@ from server.consolewrites import Asking
 from server.deps import Now, StoreDep
 from server.identity.access import CurrentPrincipal, require
 from server.identity.principal import Principal, Role
-from server.identity.rules import SUPERVISING
+from server.identity.rules import SUPERVISING, sees_workers
 from server.paging import Page, decode_cursor, paged
 from server.problems import (
     AlreadyExists,
@@ -35,7 +35,7 @@ router = APIRouter(prefix="/v1/assignments", tags=["assignments"])
 Supervisor = Annotated[Principal, Depends(require(*SUPERVISING))]
 
 
-@router.get("", responses=problems(InvalidParameter))
+@router.get("", responses=problems(InvalidParameter, Forbidden))
 async def list_assignments(
     *,
     parameters: Annotated[AssignmentParameters, Query()],
@@ -43,7 +43,12 @@ async def list_assignments(
     store: StoreDep,
     now: Now,
 ) -> Page[AssignmentBody]:
-    """List assignments, the latest first: those of your area; a worker sees the own ones."""
+    """List assignments, the latest first: those of your area; a worker sees the own ones.
+
+    They name workers, so an analyst sees none.
+    """
+    if not sees_workers(principal):
+        raise Forbidden("An analyst is not told who answers for an area.")
     key = decode_cursor(parameters.cursor, int, str)
     equal = {} if parameters.worker is None else {"login": parameters.worker}
     if principal.role is Role.WORKER:

@@ -78,7 +78,7 @@ def quarter_of(db: Connection, scope: Scope, area_id: str) -> Quarter:
         raise NotFound
     area = found[0]
     grids = {row.id: row for row in queries.grids_of(db, [area.id])}
-    counts = queries.households_on(db, sorted(grids), None) if grids else {}
+    counts = queries.households_on(db, scope, sorted(grids), None) if grids else {}
     placed = queries.dwellings_on(db, scope, sorted(grids), None) if grids else ()
     rows = [row for row in placed if counts.get(row.id, 0) > 0]
     points = shapely.from_wkb([row.wkb for row in rows])

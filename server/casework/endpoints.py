@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 from sqlalchemy import Connection
 
+from server.accesslog.access import ReadingDep
 from server.areas.queries import narrowed, scope_of
 from server.casework import commands, queries
 from server.casework.access import CaseworkPrincipal, Dispatcher
@@ -114,12 +115,19 @@ async def list_reports(
 
 @router.get("/reports/{report_id}", responses=_READING)
 async def read_report(
-    *, report_id: PathId, principal: CaseworkPrincipal, store: StoreDep, now: Now
+    *,
+    report_id: PathId,
+    principal: CaseworkPrincipal,
+    store: StoreDep,
+    now: Now,
+    reading: ReadingDep,
 ) -> OneReportBody:
     """Return one report, with its position as it was received."""
-    return await store.read(
+    found = await store.read(
         lambda db: one_report_body(db, the_report(db, scope_of(db, principal, now), report_id))
     )
+    await reading.note("read", "report", (report_id,))
+    return found
 
 
 @router.post(
@@ -181,7 +189,12 @@ async def list_incidents(
     responses={**_READING, **MOVED},
 )
 async def read_incident(
-    *, incident_id: PathId, principal: CaseworkPrincipal, store: StoreDep, now: Now
+    *,
+    incident_id: PathId,
+    principal: CaseworkPrincipal,
+    store: StoreDep,
+    now: Now,
+    reading: ReadingDep,
 ) -> Response:
     """Return one incident with its reports, tasks and everything that happened to it."""
     try:
@@ -190,6 +203,8 @@ async def read_incident(
         )
     except RecordMerged as merged:
         return moved_to(f"/v1/incidents/{merged.into}")
+    reports, tasks = (each.id for each in found.reports), (each.id for each in found.tasks)
+    await reading.note("read", "incident", (found.id, *reports, *tasks))
     return tagged(found, found.rev)
 
 
@@ -255,8 +270,14 @@ async def list_tasks(
 
 @router.get("/tasks/{task_id}", response_model=TaskBody, responses=_READING)
 async def read_task(
-    *, task_id: PathId, principal: CaseworkPrincipal, store: StoreDep, now: Now
+    *,
+    task_id: PathId,
+    principal: CaseworkPrincipal,
+    store: StoreDep,
+    now: Now,
+    reading: ReadingDep,
 ) -> Response:
     """Return one task."""
     row = await store.read(lambda db: the_task(db, scope_of(db, principal, now), task_id))
+    await reading.note("read", "task", (row.id,))
     return tagged(task_body(row), row.rev)

@@ -16,6 +16,7 @@ from server.conflicts.queries import (
 from server.conflicts.reading import the_conflict
 from server.conflicts.schemas import ConflictBody, FieldValue
 from server.consolewrites import Asking, write_draft
+from server.fieldrules import FieldRule
 from server.problems import (
     BodyError,
     InvalidBody,
@@ -81,10 +82,7 @@ def resolve(
     if found.status != "open":
         raise TransitionRefused(code=Code.WRONG_STATE.value)
     value = choice.of(found)
-    rule = KINDS[found.kind].fields[found.field]
-    reason = None if value is None else rule.type.fault(value)
-    if value is None and rule.required:
-        reason = "cannot be cleared"
+    reason = _fault(found, value)
     if reason is not None:
         raise InvalidBody(errors=[BodyError(pointer="/value", reason=reason)])
     draft = Draft(
@@ -99,6 +97,14 @@ def resolve(
     if choice.note is not None:
         save_note(db, conflict_id, choice.note)
     return the_conflict(db, scope, conflict_id)
+
+
+def _fault(found: ConflictBody, value: FieldValue) -> str | None:
+    """Say why a field in conflict cannot hold a value, if it cannot."""
+    rule = KINDS[found.kind].fields[found.field]
+    if value is None:
+        return "cannot be cleared" if rule.required else None
+    return FieldRule(found.kind, found.field).fault(value)
 
 
 def give(db: Connection, asking: Asking, conflict_id: str, named: str | None) -> ConflictBody:

@@ -4,10 +4,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
 
+from server.accesslog.access import ReadingDep
 from server.areas.queries import narrowed, scope_of
 from server.conflicts import commands
 from server.conflicts.commands import Choice, Take
-from server.conflicts.reading import conflict_page, the_conflict
+from server.conflicts.reading import as_shown, conflict_page, the_conflict
 from server.conflicts.schemas import (
     Choosing,
     ConflictBody,
@@ -63,6 +64,7 @@ async def list_conflicts(
     principal: Dispatcher,
     store: StoreDep,
     now: Now,
+    reading: ReadingDep,
 ) -> Page[ConflictBody]:
     """List the conflicts of your area, the newest first, with all values and their authors."""
     key = decode_cursor(parameters.cursor, int, str)
@@ -82,20 +84,27 @@ async def list_conflicts(
         )
     )
     page, following = paged(found, parameters.limit, lambda each: (each.opened_ms, each.id))
-    return Page(items=list(page), next=following)
+    await reading.note("list", "conflict", (each.record for each in page))
+    return Page(items=[as_shown(each) for each in page], next=following)
 
 
 @router.get(
     "/{conflict_id}", response_model=ConflictBody, responses=problems(Forbidden, NotFound)
 )
 async def read_conflict(
-    *, conflict_id: PathId, principal: Dispatcher, store: StoreDep, now: Now
+    *,
+    conflict_id: PathId,
+    principal: Dispatcher,
+    store: StoreDep,
+    now: Now,
+    reading: ReadingDep,
 ) -> Response:
     """Return one conflict; the `ETag` is that of the record."""
     found = await store.read(
         lambda db: the_conflict(db, scope_of(db, principal, now), conflict_id)
     )
-    return tagged(found, found.rev)
+    await reading.note("read", "conflict", (found.record,))
+    return tagged(as_shown(found), found.rev)
 
 
 @router.post("/{conflict_id}/resolve", response_model=ConflictBody, responses=_SETTLING)
@@ -146,7 +155,7 @@ async def _settle(
     settled = await store.write(
         lambda db: commands.resolve(db, asking, conflict_id, choice, rev=rev)
     )
-    return tagged(settled, settled.rev)
+    return tagged(as_shown(settled), settled.rev)
 
 
 @router.post(
@@ -159,4 +168,4 @@ async def assign_conflict(
 ) -> Response:
     """Say who looks after an open conflict: a dispatcher who answers for its area."""
     found = await store.write(lambda db: commands.give(db, asking, conflict_id, body.account))
-    return tagged(found, found.rev)
+    return tagged(as_shown(found), found.rev)

@@ -8,8 +8,9 @@ from sqlalchemy import Connection
 
 from server.areas.scope import Scope
 from server.conflicts.queries import ConflictRow, authors_of, conflicts_in
-from server.conflicts.schemas import ChoiceBody, ConflictBody
+from server.conflicts.schemas import ChoiceBody, ConflictBody, FieldValue
 from server.problems import NotFound
+from sync.masking import shown
 
 
 def _choices(
@@ -59,7 +60,7 @@ def conflict_bodies(db: Connection, rows: Sequence[ConflictRow]) -> list[Conflic
 
 
 def the_conflict(db: Connection, scope: Scope, conflict_id: str) -> ConflictBody:
-    """One conflict in scope.
+    """One conflict in scope, nothing masked.
 
     Raises:
         NotFound: if there is none.
@@ -78,6 +79,18 @@ def conflict_page(
     after: tuple[int, str] | None,
     limit: int,
 ) -> list[ConflictBody]:
-    """Conflicts whose columns equal `equal`, newest first."""
+    """Conflicts whose columns equal `equal`, newest first, nothing masked."""
     rows = conflicts_in(db, scope, equal=equal, after=after, limit=limit)
     return conflict_bodies(db, rows)
+
+
+def as_shown(found: ConflictBody) -> ConflictBody:
+    """Return a conflict as it is shown, its values masked."""
+
+    def covered(value: FieldValue) -> FieldValue:
+        seen: FieldValue = shown(found.kind, found.field, value)
+        return seen
+
+    values = [each.model_copy(update={"value": covered(each.value)}) for each in found.values]
+    masked = {"values": values, "live": covered(found.live), "chosen": covered(found.chosen)}
+    return found.model_copy(update=masked)

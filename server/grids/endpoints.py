@@ -20,6 +20,7 @@ from server.grids.schemas import (
     ValidationBody,
 )
 from server.grids.validation import validate_geojson
+from server.households.access import USING
 from server.identity.access import CurrentPrincipal, require
 from server.identity.principal import Principal, Role
 from server.layers.bounds import parse_bbox
@@ -126,9 +127,13 @@ async def read_versions(
 ) -> GridHistoryBody:
     """Return every version of a grid, and where ground came from and went to.
 
-    At most 500 of each, the newest first.
+    At most 500 of each, the newest first. How many households went with the ground is told to
+    those who may see each of them; others have the counts of the layer `household-counts`.
     """
-    return await store.read(lambda db: history_of(db, scope_of(db, principal, now), grid_id))
+    counts = principal.role in USING
+    return await store.read(
+        lambda db: history_of(db, scope_of(db, principal, now), grid_id, counts=counts)
+    )
 
 
 @router.post(

@@ -60,8 +60,10 @@ def _version(row: GridRow, shape: str | None) -> VersionBody:
     )
 
 
-def history_of(db: Connection, scope: Scope, grid_id: str) -> GridHistoryBody:
+def history_of(db: Connection, scope: Scope, grid_id: str, *, counts: bool) -> GridHistoryBody:
     """Every version of a grid in scope, the newest first, and where its ground came from.
+
+    With `counts` it says how many households went with it, however few.
 
     Raises:
         NotFound: if no grid in scope ever had this id.
@@ -82,7 +84,7 @@ def history_of(db: Connection, scope: Scope, grid_id: str) -> GridHistoryBody:
                 area_m2=row.area_m2,
                 share_of_parent=row.parent_ppm / PPM,
                 share_of_child=row.child_ppm / PPM,
-                households=row.households,
+                households=row.households if counts else None,
             )
             for row in lineage_of(db, grid_id)
         ],

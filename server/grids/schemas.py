@@ -98,7 +98,9 @@ class LineageBody(BaseModel):
     area_m2: int
     share_of_parent: float = Field(description="0 to 1, of the parent's area.")
     share_of_child: float = Field(description="0 to 1, of the child's area.")
-    households: int
+    households: int | None = Field(
+        description="How many went with it; null for who may not see households."
+    )
 
 
 class GridHistoryBody(BaseModel):

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from server.accesslog.access import ReadingDep
 from server.archive.queries import record_in
-from server.areas.queries import scope_of
+from server.breakglass.sight import Broken, sight_of
 from server.deps import Now, StoreDep
 from server.history.reading import Line, history_lines
 from server.history.schemas import HistoryItem, HistoryParameters
@@ -45,14 +45,15 @@ async def read_history(
         raise Forbidden("An administrator reads no values.")
     key = decode_cursor(parameters.cursor, int)
 
-    def read(db: Connection) -> list[Line]:
-        found = record_in(db, scope_of(db, principal, now), record_id)
-        if found is None:
+    def read(db: Connection) -> tuple[list[Line], Broken | None]:
+        sight = sight_of(db, principal, now, about=(record_id,))
+        record = record_in(db, sight.scope, record_id)
+        if record is None:
             raise NotFound
-        if parameters.values and restricted_for(decode_record(*found)):
+        if parameters.values and restricted_for(decode_record(*record)):
             raise RecordRestricted
         after = -1 if key is None else key[0]
-        return list(
+        lines = list(
             history_lines(
                 db,
                 record_id,
@@ -61,9 +62,10 @@ async def read_history(
                 values=parameters.values,
             )
         )
+        return lines, sight.glass((record.area_no,))
 
-    found = await store.read(read)
+    found, glass = await store.read(read)
     page, following = paged(found, parameters.limit, lambda each: (each[0],))
     if parameters.values:
-        await reading.note("history", "record", (record_id,))
+        await reading.note("history", "record", (record_id,), glass=glass)
     return Page(items=[item for _, item in page], next=following)

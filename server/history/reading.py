@@ -9,6 +9,7 @@ from server.history.schemas import HistoryItem
 from server.replication.history_queries import history_of
 from server.replication.queries import DbRow
 from sync.errors import ProtocolError
+from sync.masking import shown_within
 from sync.mutation import Mutation
 from sync.wire_mutation import stored_mutation
 
@@ -63,10 +64,11 @@ def _fields(mutation: Mutation) -> list[str]:
 
 
 def _asked(mutation: Mutation) -> dict[str, Any]:
+    """What it said, masked."""
     said: dict[str, Mapping[str, Any]] = {
         "set": mutation.set,
         "add": mutation.add,
         "remove": mutation.remove,
         "args": mutation.args,
     }
-    return {name: dict(each) for name, each in said.items() if each}
+    return {name: shown_within(mutation.kind, each) for name, each in said.items() if each}

@@ -29,7 +29,7 @@ class HistoryItem(BaseModel):
     outcome: str
     code: str | None
     field: str | None = Field(description="the field that the code is about")
-    asked: dict[str, Any] | None = Field(description="what it said; only with `values`")
+    asked: dict[str, Any] | None = Field(description="what it said, masked; only with `values`")
 
 
 class HistoryParameters(PageParameters):

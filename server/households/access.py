@@ -7,4 +7,5 @@ from fastapi import Depends
 from server.identity.access import require
 from server.identity.principal import Principal, Role
 
-RegistryPrincipal = Annotated[Principal, Depends(require(Role.WORKER, Role.DISPATCHER))]
+USING = (Role.WORKER, Role.DISPATCHER)
+RegistryPrincipal = Annotated[Principal, Depends(require(*USING))]

@@ -17,6 +17,7 @@ from server.households import drafts, queries
 from server.households.reading import (
     household_fields,
     resident_body,
+    resident_fields,
     the_household,
     the_resident,
     whole_household,
@@ -123,4 +124,4 @@ def _stored_resident(db: Connection, scope: Scope, resident_id: str) -> dict[str
         row = the_resident(db, scope, resident_id)
     except NotFound:
         return None
-    return resident_body(row).model_dump()
+    return resident_fields(row)

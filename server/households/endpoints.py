@@ -1,11 +1,14 @@
 """Read and change households, their residents, and read the visits paid to them."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
+from sqlalchemy import Connection
 
 from server.accesslog.access import ReadingDep
 from server.areas.queries import narrowed, scope_of
+from server.breakglass.sight import Sight, sight_of
 from server.consolewrites import Asking, tagged
 from server.deps import Now, StoreDep
 from server.households import commands, queries
@@ -13,11 +16,11 @@ from server.households.access import RegistryPrincipal
 from server.households.reading import (
     dwelling_place,
     household_body,
+    household_seen,
     resident_body,
     the_resident,
     visit_body,
     visits_to,
-    whole_household,
 )
 from server.households.schemas import (
     DwellingParameters,
@@ -106,18 +109,22 @@ async def list_households(
         "status": parameters.status,
         "archived": parameters.archived,
     }
-    rows = await store.read(
-        lambda db: queries.households_in(
+
+    def read(db: Connection) -> tuple[Sight, Sequence[queries.RegistryRow]]:
+        sight = sight_of(db, principal, now)
+        return sight, queries.households_in(
             db,
-            narrowed(db, scope_of(db, principal, now), parameters.area),
+            narrowed(db, sight.scope, parameters.area),
             equal={name: value for name, value in named.items() if value is not None}
             | {"restricted": None},
             after_id=None if key is None else key[0],
             limit=parameters.limit + 1,
         )
-    )
+
+    sight, rows = await store.read(read)
     page, following = paged(rows, parameters.limit, lambda row: (row.id,))
-    await reading.note("list", "household", (row.id for row in page))
+    glass = sight.glass(row.area_no for row in page)
+    await reading.note("list", "household", (row.id for row in page), glass=glass)
     return Page(items=[household_body(row) for row in page], next=following)
 
 
@@ -152,12 +159,15 @@ async def read_household(
 ) -> Response:
     """Return a household with its residents; the `ETag` covers the household itself."""
     try:
-        found = await store.read(
-            lambda db: whole_household(db, scope_of(db, principal, now), household_id)
+        found, glass = await store.read(
+            lambda db: household_seen(
+                db, sight_of(db, principal, now, about=(household_id,)), household_id
+            )
         )
     except RecordMerged as merged:
         return moved_to(f"/v1/households/{merged.into}")
-    await reading.note("read", "household", (found.id, *(each.id for each in found.residents)))
+    ids = (found.id, *(each.id for each in found.residents))
+    await reading.note("read", "household", ids, glass=glass)
     return tagged(found, found.rev)
 
 
@@ -196,12 +206,14 @@ async def list_residents(
 ) -> Page[ResidentBody] | Response:
     """List the residents of a household, at most 500, in one page."""
     try:
-        found = await store.read(
-            lambda db: whole_household(db, scope_of(db, principal, now), household_id)
+        found, glass = await store.read(
+            lambda db: household_seen(
+                db, sight_of(db, principal, now, about=(household_id,)), household_id
+            )
         )
     except RecordMerged as merged:
         return moved_to(f"/v1/households/{merged.into}/residents")
-    await reading.note("list", "resident", (each.id for each in found.residents))
+    await reading.note("list", "resident", (each.id for each in found.residents), glass=glass)
     return Page(items=found.residents, next=None)
 
 
@@ -241,13 +253,16 @@ async def read_resident(
     reading: ReadingDep,
 ) -> Response:
     """Return one resident."""
+
+    def read(db: Connection) -> tuple[Sight, queries.RegistryRow]:
+        sight = sight_of(db, principal, now, about=(resident_id,))
+        return sight, the_resident(db, sight.scope, resident_id)
+
     try:
-        row = await store.read(
-            lambda db: the_resident(db, scope_of(db, principal, now), resident_id)
-        )
+        sight, row = await store.read(read)
     except RecordMerged as merged:
         return moved_to(f"/v1/residents/{merged.into}")
-    await reading.note("read", "resident", (row.id,))
+    await reading.note("read", "resident", (row.id,), glass=sight.glass((row.area_no,)))
     return tagged(resident_body(row), row.rev)
 
 
@@ -285,20 +300,19 @@ async def list_visits(
 ) -> Page[VisitBody] | Response:
     """List the visits paid to a household, the newest arrival first."""
     key = decode_cursor(parameters.cursor, int, str)
-    try:
-        rows = await store.read(
-            lambda db: visits_to(
-                db,
-                scope_of(db, principal, now),
-                household_id,
-                after=key,
-                limit=parameters.limit + 1,
-            )
+
+    def read(db: Connection) -> tuple[Sight, Sequence[queries.RegistryRow]]:
+        sight = sight_of(db, principal, now, about=(household_id,))
+        return sight, visits_to(
+            db, sight.scope, household_id, after=key, limit=parameters.limit + 1
         )
+
+    try:
+        sight, rows = await store.read(read)
     except RecordMerged as merged:
         return moved_to(f"/v1/households/{merged.into}/visits", parameters)
     page, following = paged(rows, parameters.limit, lambda row: (row.created_ms, row.id))
-    await reading.note(
-        "list", "visit", (household_id, *(row.id for row in page)) if page else ()
-    )
+    ids = (household_id, *(row.id for row in page)) if page else ()
+    glass = sight.glass(row.area_no for row in page)
+    await reading.note("list", "visit", ids, glass=glass)
     return Page(items=[visit_body(row) for row in page], next=following)

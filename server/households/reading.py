@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from server.areas.scope import Scope
+from server.breakglass.sight import Broken, Sight
 from server.households import queries
 from server.households.problems import RecordRestricted
 from server.households.queries import RegistryRow
@@ -20,6 +21,7 @@ from server.households.schemas import (
 )
 from server.problems import NotFound
 from server.replication.standing import refuse_merged
+from sync.masking import shown
 
 
 def dwelling_place(row: RegistryRow) -> DwellingPlace:
@@ -35,7 +37,7 @@ def dwelling_place(row: RegistryRow) -> DwellingPlace:
 
 
 def household_fields(row: RegistryRow) -> dict[str, Any]:
-    """The members of a household's body."""
+    """The members of a household's body, nothing masked."""
     dwelling = None
     if row.address is not None:
         dwelling = DwellingBody(id=row.dwelling_id, code=row.dwelling_code, address=row.address)
@@ -57,22 +59,31 @@ def household_fields(row: RegistryRow) -> dict[str, Any]:
 
 
 def household_body(row: RegistryRow) -> HouseholdBody:
-    """One household of a list."""
-    return HouseholdBody(**household_fields(row))
+    """One household of a list, as it is shown."""
+    return HouseholdBody(**_shown("household", household_fields(row)))
+
+
+def resident_fields(row: RegistryRow) -> dict[str, Any]:
+    """The members of a resident's body, nothing masked."""
+    return {
+        "id": row.id,
+        "rev": row.rev,
+        "household": row.household_id,
+        "name": row.name,
+        "birth_year": row.birth_year,
+        "phone": row.phone,
+        "status": row.status,
+        "updated_ms": row.updated_ms,
+    }
 
 
 def resident_body(row: RegistryRow) -> ResidentBody:
-    """One resident."""
-    return ResidentBody(
-        id=row.id,
-        rev=row.rev,
-        household=row.household_id,
-        name=row.name,
-        birth_year=row.birth_year,
-        phone=row.phone,
-        status=row.status,
-        updated_ms=row.updated_ms,
-    )
+    """One resident, as it is shown."""
+    return ResidentBody(**_shown("resident", resident_fields(row)))
+
+
+def _shown(kind: str, members: dict[str, Any]) -> dict[str, Any]:
+    return {name: shown(kind, name, value) for name, value in members.items()}
 
 
 def visit_body(row: RegistryRow) -> VisitBody:
@@ -142,10 +153,25 @@ def whole_household(db: Connection, scope: Scope, household_id: str) -> Househol
         db, scope, equal={"household_id": household_id, "archived": False}
     )
     return HouseholdWithResidents(
-        **household_fields(row),
+        **_shown("household", household_fields(row)),
         residents=[resident_body(each) for each in residents],
         open_conflicts=queries.contested_fields(db, scope, household_id),
     )
+
+
+def household_seen(
+    db: Connection, sight: Sight, household_id: str
+) -> tuple[HouseholdWithResidents, Broken | None]:
+    """One household with its residents, and the glass that had to be broken to see it.
+
+    Raises:
+        NotFound: if there is none in sight.
+    """
+    found = whole_household(db, sight.scope, household_id)
+    if not sight.broken:
+        return found, None
+    row = the_household(db, sight.scope, household_id)
+    return found, sight.glass((row.area_no,))
 
 
 def visits_to(

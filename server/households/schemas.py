@@ -12,6 +12,7 @@ from sync.kinds import SET_ELEMENTS_MAX
 
 SEARCH_CHARS_MAX = 100
 FOUND_DEFAULT = 20
+MASKED = "Masked: what the `*` stands for is not told here."
 FOUND_MAX = 50
 Door = Annotated[str, FieldRule("household", "door")]
 ContactPhone = Annotated[str, FieldRule("household", "contact_phone")]
@@ -159,7 +160,7 @@ class HouseholdBody(BaseModel):
     grid: str | None
     dwelling: DwellingBody | None = Field(description="Null if the dwelling is not known yet.")
     door: str | None
-    contact_phone: str | None
+    contact_phone: str | None = Field(description=MASKED)
     size_band: str | None
     status: str | None
     visit_preference: str | None
@@ -175,9 +176,9 @@ class ResidentBody(BaseModel):
     id: str
     rev: int
     household: str
-    name: str
+    name: str = Field(description=MASKED)
     birth_year: int | None
-    phone: str | None
+    phone: str | None = Field(description=MASKED)
     status: str | None
     updated_ms: int
 

@@ -4,7 +4,8 @@ from fastapi import APIRouter
 from sqlalchemy import Connection
 
 from server.accesslog.access import ReadingDep
-from server.areas.queries import narrowed, scope_of
+from server.areas.queries import narrowed
+from server.breakglass.sight import Broken, sight_of
 from server.deps import Now, StoreDep
 from server.households.access import RegistryPrincipal
 from server.households.schemas import FoundHouseholds, HouseholdSearch
@@ -39,10 +40,13 @@ async def search_households(
         reason = "must have a letter or a digit"
         raise InvalidBody(errors=[BodyError(pointer="/q", reason=reason)])
 
-    def found(db: Connection) -> FoundHouseholds:
-        scope = narrowed(db, scope_of(db, principal, now), body.area)
-        return found_in(db, scope, body.q.strip(), asked, limit=body.limit)
+    def found(db: Connection) -> tuple[FoundHouseholds, Broken | None]:
+        sight = sight_of(db, principal, now)
+        scope = narrowed(db, sight.scope, body.area)
+        answer, places = found_in(db, scope, body.q.strip(), asked, limit=body.limit)
+        return answer, sight.glass(places)
 
-    answer = await store.read(found)
-    await reading.note("list", "household", (each.household.id for each in answer.items))
+    answer, glass = await store.read(found)
+    ids = (each.household.id for each in answer.items)
+    await reading.note("list", "household", ids, glass=glass)
     return answer

@@ -7,18 +7,19 @@ from typing import Annotated, cast
 from fastapi import Depends, Request
 from sqlalchemy import Connection
 
-from server.clock import new_id
+from server.accesslog.looking import Look, write_look
+from server.accesslog.queries import NUMBER
 from server.consolewrites import Asking
 from server.db.store import Store
 from server.deps import Now
-from server.identifiers import key_queries, queries
+from server.identifiers import key_queries
 from server.identity.access import require
 from server.identity.principal import Principal, Role
-from server.problems import BodyError, InvalidBody, NotHere, TooManyRequests
+from server.problems import BodyError, InvalidBody, NotHere
+from server.quotas import Quotas
 from server.sealed.sealing import Keys, Sealing
 
 DAY_MS = 86_400_000
-WAIT_S = 3_600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,15 @@ class Desk:
     sealing: Sealing
     asking: Asking
     allowed: Allowed
+    quotas: Quotas
+
+    def take(self) -> None:
+        """Count a look, whether anything is found or not.
+
+        Raises:
+            TooManyRequests: if the account looked too often within a minute.
+        """
+        self.quotas.take(self.asking.principal.account, self.asking.now_ms)
 
     async def keys(self) -> Keys:
         """Return the district keys in use, checked."""
@@ -75,7 +85,13 @@ async def the_desk(
         looks=settings.limits.reveals,
     )
     asking = Asking(principal=principal, now_ms=now)
-    return Desk(store=state.store, sealing=sealing, asking=asking, allowed=allowed)
+    return Desk(
+        store=state.store,
+        sealing=sealing,
+        asking=asking,
+        allowed=allowed,
+        quotas=state.reveal_quotas,
+    )
 
 
 DeskDep = Annotated[Desk, Depends(the_desk)]
@@ -104,17 +120,13 @@ def write_down(db: Connection, desk: Desk, done: Act) -> None:
     Raises:
         TooManyRequests: if the account looked at too many numbers in a day.
     """
-    account, now = desk.asking.principal.account, desk.asking.now_ms
-    looks = done.act in {"reveal", "search"}
-    if looks and queries.looked_since(db, account, now - DAY_MS) >= desk.allowed.looks:
-        raise TooManyRequests("You looked at too many identity numbers today.", wait_s=WAIT_S)
-    row = {
-        "id": new_id(),
-        "account_id": account,
-        "resident_id": done.resident,
-        "kind": done.kind,
-        "act": done.act,
-        "purpose": done.purpose,
-        "at_ms": now,
-    }
-    queries.note_access(db, row)
+    look = Look(
+        account=desk.asking.principal.account,
+        at_ms=desk.asking.now_ms,
+        act=done.act,
+        kind=NUMBER,
+        records=() if done.resident is None else (done.resident,),
+        fields=(done.kind,),
+        purpose=done.purpose,
+    )
+    write_look(db, look, a_day=desk.allowed.looks)

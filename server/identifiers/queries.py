@@ -7,14 +7,13 @@ from sqlalchemy import Connection, Row, bindparam, delete, exists, func, insert,
 
 from server.areas.scope import Scope
 from server.areas.scoped import RESIDENTS
-from server.db.bulk import among, insert_new, upsert
+from server.db.bulk import among, upsert
 from server.db.reach import everywhere
-from server.db.tables import DataKeyRow, IdentifierAccess, ResidentIdentifier
+from server.db.tables import DataKeyRow, ResidentIdentifier
 
 DbRow = Row[*tuple[Any, ...]]
 _kept = ResidentIdentifier.__table__.c
 _data_key = DataKeyRow.__table__.c
-_access = IdentifierAccess.__table__.c
 
 
 def kept_in(db: Connection, scope: Scope, resident_id: str, *, now_ms: int) -> Sequence[DbRow]:
@@ -215,26 +214,3 @@ def reindex(db: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     if rows:
         everywhere(db)
         db.execute(_REINDEX, list(rows))
-
-
-def note_access(db: Connection, row: Mapping[str, Any]) -> None:
-    """Write down who did what, before it is done."""
-    insert_new(db, IdentifierAccess.__table__, [row], ("id",))
-
-
-def looked_since(db: Connection, account_id: str, since_ms: int) -> int:
-    """How often an account saw or looked for a number since an instant."""
-    statement = select(func.count()).where(
-        _access.account_id == account_id,
-        _access.at_ms > since_ms,
-        _access.act.in_(("reveal", "search")),
-    )
-    return int(db.execute(statement).scalar_one())
-
-
-def forget_looks(db: Connection, *, before_ms: int, dry_run: bool) -> int:
-    """Forget who did what with identity numbers before an instant, or count it."""
-    old = _access.at_ms < before_ms
-    if dry_run:
-        return int(db.execute(select(func.count()).where(old)).scalar_one())
-    return db.execute(delete(IdentifierAccess.__table__).where(old)).rowcount

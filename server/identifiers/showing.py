@@ -60,6 +60,7 @@ async def reveal(desk: Desk, resident_id: str, kind: Kind, purpose: str) -> Reve
         TooManyRequests: if the account looked at too many today.
         SealingUnavailable: if it cannot be opened.
     """
+    desk.take()
     keys = await desk.keys()
     place = place_of(resident_id, kind)
 
@@ -103,6 +104,7 @@ async def search(desk: Desk, asked: IdentifierSearch) -> list[FoundResident]:
     """
     require_purpose(desk.allowed, asked.purpose)
     number = checked_number(asked.kind, asked.value)
+    desk.take()
     keys = await desk.keys()
     field = field_of(asked.kind)
     indexes = [key.index_of(field, number) for key in keys.known]

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from server.imports.report import ImportReport
+from sync import masking
 from sync.kinds import Kind
 from sync.refused import refused_concept
 
@@ -153,6 +154,7 @@ class Cells:
     def keep(self, name: str, value: Any) -> None:
         """Check a value against the kind's field and keep it for the record."""
         reason = self.kind.fields[name].type.fault(value)
+        reason = reason or masking.fault_of(self.kind.name, name, value)
         if reason is not None:
             self.refuse(name, reason)
             return

@@ -30,6 +30,7 @@ from server.problems import (
 )
 from server.replication.settle import parts_of
 from server.replication.submit import Console, Draft, submit
+from sync.masking import fault_of
 from sync.outcome import Code, Outcome
 from sync.push import Settled
 from sync.release import REFUSE, RELEASE, Ruling, Why, ruling_args
@@ -115,6 +116,20 @@ def _check_correction(asking: Asking, row: InboxRow, correction: Correction) -> 
                 BodyError(pointer=f"/correction/{each}", reason=reason) for each in misplaced
             ]
         )
+    masked = _masked_in(row, correction)
+    if masked:
+        raise InvalidBody(errors=masked)
+
+
+def _masked_in(row: InboxRow, correction: Correction) -> list[BodyError]:
+    """Where a correction gives a value that is masked."""
+    said = (correction.set or {}).items()
+    faults = {name: fault_of(row.kind, name, value) for name, value in said}
+    return [
+        BodyError(pointer=f"/correction/set/{name}", reason=fault)
+        for name, fault in faults.items()
+        if fault is not None
+    ]
 
 
 def _fault_of(settled: Settled) -> BodyError:

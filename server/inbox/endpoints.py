@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Response
 from sqlalchemy import Connection
 
+from server.accesslog.access import ReadingDep
 from server.areas.queries import narrowed, scope_of
 from server.consolewrites import Asking, tagged
 from server.db.store import Store
@@ -93,7 +94,7 @@ async def list_held(
 
 @router.get("/{device}/{n}", response_model=HeldBody, responses=problems(Forbidden, NotFound))
 async def read_held(
-    *, device: PathId, n: Number, asking: AskingDep, store: StoreDep
+    *, device: PathId, n: Number, asking: AskingDep, store: StoreDep, reading: ReadingDep
 ) -> Response:
     """Return one mutation with what it says; the `ETag` is its version."""
     found = await store.read(
@@ -101,6 +102,8 @@ async def read_held(
             db, scope_of(db, asking.principal, asking.now_ms), asking, (device, n)
         )
     )
+    if found.body is not None and found.record is not None:
+        await reading.note("read", "held", (found.record,))
     return tagged(found, found.version)
 
 

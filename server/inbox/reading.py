@@ -15,6 +15,7 @@ from server.problems import NotFound
 from server.replication.doubting import Proposals, proposed_for
 from sync.canonical import canonical
 from sync.fields import is_name
+from sync.masking import shown_within
 from sync.outcome import Code
 
 ORPHAN_AFTER_MS = 5 * 86_400_000
@@ -114,9 +115,14 @@ def the_held(db: Connection, scope: Scope, asking: Asking, key: tuple[str, int])
     row = the_row(db, scope, *key)
     return HeldBody(
         **_members(row, proposals(db, [row]), asking.now_ms),
-        body=json.loads(row.body) if may_read_values(asking.principal) else None,
+        body=_said(row) if may_read_values(asking.principal) else None,
         sent_again=copies_of(db, [row]).get(row.n) if row.status == "open" else None,
     )
+
+
+def _said(row: InboxRow) -> Any:
+    """What was received, masked."""
+    return shown_within(row.kind, json.loads(row.body))
 
 
 def copies_of(db: Connection, rows: Sequence[InboxRow]) -> dict[int, Copy]:

@@ -96,7 +96,7 @@ class HeldBody(HeldSummary):
     """One mutation with what it says, for those who may read it."""
 
     body: dict[str, Any] | None = Field(
-        description="The mutation as it was received; null for an administrator."
+        description="The mutation as it was received, masked; null for an administrator."
     )
     sent_again: Copy | None = Field(description="Releasing it would do it twice.")
 

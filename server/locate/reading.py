@@ -10,7 +10,7 @@ from server.areas.queries import scope_of
 from server.areas.scope import Scope
 from server.grids.queries import GridRow, grids_named, grids_named_at
 from server.identity.principal import Principal, Role
-from server.identity.rules import SUPERVISING
+from server.identity.rules import sees_workers
 from server.locate.finding import Found
 from server.locate.queries import AnyRow, areas_named, workers_at
 from server.locate.schemas import (
@@ -112,7 +112,7 @@ def _workers(
 ) -> dict[str, list[WorkerAnswer]]:
     """Who answers for each grid, by id; empty for those who may not know."""
     principal = asked.principal
-    if principal.role not in {*SUPERVISING, Role.WORKER}:
+    if not sees_workers(principal):
         return {}
     lines = {row.id: line_of(row.area_no) for row in grids}
     area_nos = sorted({number for line in lines.values() for number in line})

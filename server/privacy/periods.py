@@ -19,9 +19,9 @@ JOBS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "access_entry": _READS,
         "access_record": _READS,
+        "break_glass": "broken glass reviewed long ago",
         "bucket_exit": "what left long ago",
         "data_key": "data keys",
-        "identifier_access": "looks at identity numbers long ago",
         "media_upload": COLLECTED,
         "resident_identifier": _NUMBERS,
         "snapshot": "snapshots made long ago",

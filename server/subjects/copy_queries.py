@@ -13,7 +13,6 @@ from server.db.tables import (
     Conflict,
     ConsentEntry,
     HeldRow,
-    IdentifierAccess,
     RecordRow,
     SubjectRequest,
     SubjectStep,
@@ -24,7 +23,6 @@ _record = RecordRow.__table__.c
 _conflict = Conflict.__table__.c
 _consent = ConsentEntry.__table__.c
 _held = HeldRow.__table__.c
-_looked = IdentifierAccess.__table__.c
 _entry = AccessEntry.__table__.c
 _way = AccessRecord.__table__.c
 _account = Account.__table__.c
@@ -67,24 +65,6 @@ def waiting(db: Connection, ids: Sequence[str], *, limit: int) -> Sequence[DbRow
     return db.execute(statement.order_by(_held.held_ms).limit(limit)).all()
 
 
-def identifier_looks(db: Connection, ids: Sequence[str], *, limit: int) -> Sequence[DbRow]:
-    """Who kept, saw or removed an identity number of some residents, the newest first."""
-    statement = (
-        select(
-            _looked.resident_id,
-            _looked.kind,
-            _looked.act,
-            _looked.purpose,
-            _looked.at_ms,
-            _looked.account_id,
-            _account.role,
-        )
-        .join(Account.__table__, _account.id == _looked.account_id, isouter=True)
-        .where(among(db, _looked.resident_id, list(ids)))
-    )
-    return db.execute(statement.order_by(_looked.at_ms.desc()).limit(limit)).all()
-
-
 def readers(db: Connection, ids: Sequence[str], *, limit: int) -> Sequence[DbRow]:
     """Who was given some records and what for, the newest first, each answer once."""
     named = select(_way.entry_id).where(among(db, _way.record_id, list(ids)))
@@ -94,6 +74,7 @@ def readers(db: Connection, ids: Sequence[str], *, limit: int) -> Sequence[DbRow
             _entry.act,
             _entry.kind,
             _entry.purpose,
+            _entry.fields,
             _entry.account_id,
             _account.role,
         )

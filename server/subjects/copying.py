@@ -43,6 +43,7 @@ PLACES: Final[Mapping[str, str]] = MappingProxyType(
         "account": _STAFF,
         "assignment": _STAFF,
         "boundary_change": _STAFF,
+        "break_glass": "readers",
         "bucket": _STAFF,
         "bucket_exit": "records",
         "claim": _MATTERS,
@@ -53,7 +54,6 @@ PLACES: Final[Mapping[str, str]] = MappingProxyType(
         "grid_version": _STAFF,
         "held": "waiting",
         "household": "records",
-        "identifier_access": "identity_numbers",
         "incident": _MATTERS,
         "media_copy": _MATTERS,
         "media_declaration": _MATTERS,
@@ -123,8 +123,7 @@ def copy_of(db: Connection, scope: Scope, about: str, record: str, *, now_ms: in
             _disagreement(row) for row in queries.disagreements(db, ids, limit=ROWS_MAX + 1)
         ],
         "waiting": _plain(queries.waiting(db, ids, limit=ROWS_MAX + 1)),
-        "identity_numbers": _numbers(db, scope, record, now_ms)
-        + _plain(queries.identifier_looks(db, ids, limit=ROWS_MAX + 1)),
+        "identity_numbers": _numbers(db, scope, record, now_ms),
         "readers": _plain(queries.readers(db, ids, limit=ROWS_MAX + 1)),
         "consents": _plain(queries.consents(db, ids, limit=ROWS_MAX + 1)),
         "requests": _plain(queries.requests(db, [record], limit=ROWS_MAX + 1)),

@@ -1,5 +1,6 @@
 """An installation that keeps identity numbers, with keys of its own, and its calls."""
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -8,10 +9,11 @@ from typing import Any
 import httpx
 from sqlalchemy import Connection, select
 
+from server.accesslog.queries import NUMBER
 from server.app import create_app
 from server.clock import new_id, now_ms
 from server.db.store import Store
-from server.db.tables import DataKeyRow, IdentifierAccess
+from server.db.tables import AccessEntry, DataKeyRow
 from server.identifiers.rules import check_character
 from server.sealed.keyring import DistrictKey, new_key, write_keyring
 from server.settings import Limits, Settings
@@ -66,7 +68,7 @@ class Numbers:
     async def desk(
         self, store: Store, world: World, *, reveals: int = 50, **more: Any
     ) -> AsyncIterator[Desk]:
-        limits = Limits(reveals=reveals)
+        limits = Limits(reveals=reveals, reveals_a_minute=100_000)
         app = create_app(self.settings(limits=limits, **more), store=store)
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
@@ -139,6 +141,10 @@ def data_key_rows(db: Connection) -> list[tuple[str, bool]]:
 
 def written_down(db: Connection) -> list[tuple[str, str | None]]:
     """`(act, resident)` of everything that was done with numbers, in order."""
-    table = IdentifierAccess.__table__.c
-    rows = db.execute(select(table.act, table.resident_id).order_by(table.at_ms, table.id))
-    return [(row.act, row.resident_id) for row in rows]
+    table = AccessEntry.__table__.c
+    rows = db.execute(
+        select(table.act, table.records)
+        .where(table.kind == NUMBER)
+        .order_by(table.at_ms, table.id)
+    )
+    return [(row.act, next(iter(json.loads(row.records)), None)) for row in rows]

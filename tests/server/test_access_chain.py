@@ -19,6 +19,9 @@ NOTED = st.builds(
     kind=st.sampled_from(["household", "resident"]),
     records=st.lists(IDS, max_size=3).map(tuple),
     purpose=st.sampled_from([None, "visits"]),
+    fields=st.sampled_from([(), ("name",), ("name", "phone")]),
+    reason=st.sampled_from([None, "They asked to be called."]),
+    grant=st.one_of(st.none(), IDS),
 )
 CHAINS = st.lists(NOTED, min_size=1, max_size=8, unique_by=lambda each: each.id)
 
@@ -110,3 +113,18 @@ def test_a_head_that_is_elsewhere_is_found(head: Mark) -> None:
         id="a", at_ms=1, account="b", act="read", kind="visit", records=(), purpose=None
     )
     assert walked(sealed(BEGIN, [noted]), head, {})
+
+
+def test_what_was_sealed_before_there_were_fields_and_reasons_still_fits() -> None:
+    """Computed by the version that knew neither."""
+    noted = Noted(
+        id="01900000-0000-7000-8000-000000000001",
+        at_ms=1,
+        account="01900000-0000-7000-8000-000000000002",
+        act="read",
+        kind="household",
+        records=("01900000-0000-7000-8000-000000000003",),
+        purpose=None,
+    )
+    (done,) = sealed(BEGIN, [noted])
+    assert done.hash == "505938d44190f5a061cce88fab68b193f549557588d14ae7d5ddd6bb5f12c39f"

@@ -126,6 +126,7 @@ async def test_workers_see_their_own_assignments_and_make_none(desk: Desk) -> No
     assert told(answer) == (403, "forbidden")
     answer = await desk.post(f"/v1/assignments/{listed[0]['id']}/end", "ann", {})
     assert told(answer) == (403, "forbidden")
+    assert told(await desk.get("/v1/assignments", "analyst")) == (403, "forbidden")
 
 
 async def test_an_end_is_set_once(desk: Desk) -> None:

@@ -58,7 +58,11 @@ async def test_a_split_closes_one_grid_and_opens_two(
     household = await desk.get(f"/v1/households/{world.households['G1']}", "dispatcher")
     assert household.json()["grid"] == now["G1E"]
     assert await store.read(lambda db: list(compare(db))) == []
-    history = (await desk.get(f"/v1/grids/{now['G1E']}/versions", "admin")).json()
+    versions = f"/v1/grids/{now['G1E']}/versions"
+    for login in ("admin", "analyst"):
+        (told_of,) = (await desk.get(versions, login)).json()["lineage"]
+        assert told_of["households"] is None
+    history = (await desk.get(versions, "dispatcher")).json()
     (version,) = history["versions"]
     assert version["change"] == change["id"]
     (lineage,) = history["lineage"]

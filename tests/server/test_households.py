@@ -74,7 +74,7 @@ async def test_one_household_comes_with_dwelling_residents_and_etag(
         "address": "Block G1",
     }
     assert body["grid"] == world.grids["G1"]
-    assert [each["name"] for each in body["residents"]] == ["Test Person"]
+    assert [each["name"] for each in body["residents"]] == ["T*n"]
     assert body["open_conflicts"] == []
 
 

@@ -81,18 +81,18 @@ async def test_a_conflict_of_released_work_names_its_author(
     first = ann.change(home, "household", 1, set={"contact_phone": "1"}, actor=new_id())
     assert outcomes(await ann.sync([first])) == {1: "held"}
     bob = await RawPhone.enrol(desk.client, world.tokens["bob"])
-    await bob.sync([bob.change(home, "household", 1, set={"contact_phone": "2"})])
+    await bob.sync([bob.change(home, "household", 1, set={"contact_phone": "00002"})])
     refused = await desk.post(path(ann, act="/release"), "dispatcher", {}, rev=1)
     assert told(refused) == (409, "needs-person")
     assert refused.json()["code"] == "unknown-actor"
     own = ann.change(
-        home, "household", 1, set={"contact_phone": "3"}, actor=world.accounts["cat"]
+        home, "household", 1, set={"contact_phone": "00003"}, actor=world.accounts["cat"]
     )
     assert outcomes(await ann.sync([own])) == {2: "held"}
     done = await desk.done(path(ann, 2, "/release"), "dispatcher", {}, rev=1)
     assert (done["became"], done["became_code"]) == ("conflict", "values-differ")
     (conflict,) = await desk.items("/v1/conflicts", "dispatcher", status="open")
-    assert {each["value"] for each in conflict["values"]} == {"2", "3"}
+    assert {each["value"] for each in conflict["values"]} == {"****02", "****03"}
 
 
 async def test_a_phone_that_repeats_it_gets_its_first_outcome_and_what_became_of_it(

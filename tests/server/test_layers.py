@@ -257,7 +257,7 @@ async def test_exported_geojson_and_csv_hold_the_same(
     ("layer", "change"),
     [
         ("households", {}),
-        ("grids", {"format": "shp"}),
+        ("grids", {"format": "dxf"}),
         ("grids", {"crs": "EPSG:99999"}),
         ("grids", {"crs": "EPSG:2193"}),
         ("grids", {"area": "nowhere"}),

@@ -113,7 +113,7 @@ async def test_what_phones_say_later_counts_where_it_was_merged_into(
     for child in (visit, wu, yu):
         assert held(reply)[child]["state"]["household"] == home
     whole = (await desk.get(f"/v1/households/{home}", "dispatcher")).json()
-    assert {each["name"] for each in whole["residents"]} >= {"Wu", "Yu"}
+    assert {each["name"] for each in whole["residents"]} >= {"W*", "Y*"}
     assert whole["open_conflicts"] == ["contact_phone"]
     assert await differences(store) == []
 
@@ -123,21 +123,21 @@ async def test_the_conflict_is_closed_by_a_person_and_lists_every_value(
 ) -> None:
     home = world.households["G1"]
     before = (await desk.get(f"/v1/households/{home}", "dispatcher")).json()["contact_phone"]
-    twin, _ = await entered_twice(ann, world, contact_phone="2")
-    await bob.sync([bob.change(twin, "household", 0, set={"contact_phone": "3"})])
+    twin, _ = await entered_twice(ann, world, contact_phone="00002")
+    await bob.sync([bob.change(twin, "household", 0, set={"contact_phone": "00003"})])
     assert [each["record"] for each in await desk.items("/v1/conflicts", "dispatcher")] == [
         twin
     ]
     await merged(desk, twin, home, rev=2)
     (conflict,) = await desk.items("/v1/conflicts", "dispatcher", status="open")
     assert conflict["record"] == home
-    assert {each["value"] for each in conflict["values"]} == {before, "2", "3"}
+    assert {each["value"] for each in conflict["values"]} == {before, "****02", "****03"}
     rev = (await desk.get(f"/v1/households/{home}", "dispatcher")).json()["rev"]
     path = f"/v1/conflicts/{conflict['id']}/resolve"
-    await desk.done(path, "dispatcher", {"value": "3"}, rev=rev)
+    await desk.done(path, "dispatcher", {"value": "00003"}, rev=rev)
     assert await desk.items("/v1/conflicts", "dispatcher", status="open") == []
     whole = (await desk.get(f"/v1/households/{home}", "dispatcher")).json()
-    assert (whole["contact_phone"], whole["open_conflicts"]) == ("3", [])
+    assert (whole["contact_phone"], whole["open_conflicts"]) == ("****03", [])
     assert await differences(store) == []
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, func, insert, select
 
 from server.clock import new_id, now_ms
 from server.db.store import Store
-from server.db.tables import IdentifierAccess, SubjectCopy, SubjectRequest, SubjectStep
+from server.db.tables import SubjectCopy, SubjectRequest, SubjectStep
 from server.maintain import Wanted, maintain
 from server.privacy.catalogue import Entry, table_entries
 from server.privacy.periods import COLLECTED, JOBS, periods, without_end
@@ -18,7 +18,7 @@ from sync.holding import Retention
 from tests.world import DAY_MS, World
 
 OLD, YOUNG = 1_100, 1
-TABLES = (IdentifierAccess, SubjectCopy, SubjectRequest, SubjectStep)
+TABLES = (SubjectCopy, SubjectRequest, SubjectStep)
 
 
 def test_every_table_that_holds_something_for_a_period_has_a_job() -> None:
@@ -43,13 +43,11 @@ def test_a_period_without_a_job_and_a_job_without_a_period_are_found() -> None:
 
 
 def aged(db: Connection, *, world: World, now: int) -> None:
-    """One look at a number, and one closed request with its copy: long ago, and yesterday."""
+    """One closed request with its copy: long ago, and yesterday."""
     account, resident = world.accounts["dispatcher"], new_id()
     for days in (OLD, YOUNG):
         at, request = now - days * DAY_MS, new_id()
-        look = {"account_id": account, "resident_id": resident, "kind": "id_card"}
         rows: list[tuple[Any, dict[str, Any]]] = [
-            (IdentifierAccess, look | {"id": new_id(), "act": "reveal", "at_ms": at}),
             (
                 SubjectRequest,
                 {
@@ -110,11 +108,10 @@ async def test_maintenance_ends_what_is_old_and_says_before_what_that_is(
     for dry_run in (True, False):
         wanted = Wanted(tombstone_days=30, access_days=1_095, dry_run=dry_run)
         said[dry_run] = await maintain(database_url, settings, wanted)
-        assert await store.read(counts) == ([2] * 4 if dry_run else [1] * 4)
+        assert await store.read(counts) == ([2] * 3 if dry_run else [1] * 3)
     named = [each.partition(":")[0] for each in said[True]]
     assert {*JOBS.values()} - {COLLECTED} <= set(named)
     for line in (
-        "looks at identity numbers long ago: 1 forgotten",
         "requests of people closed long ago: 1 forgotten",
         "copies for people that expired: 1 destroyed",
     ):

@@ -15,6 +15,7 @@ from server.db.tables.boundaries import (
     GridVersion,
     ServicePoint,
 )
+from server.db.tables.breakglass import BreakGlass
 from server.db.tables.casework import Claim, Incident, Note, Report, Task
 from server.db.tables.columns import StoredRow
 from server.db.tables.consents import ConsentEntry, Notice
@@ -44,7 +45,6 @@ from server.db.tables.replication import (
 from server.db.tables.sealed import (
     DataKeyRow,
     DistrictKeyRow,
-    IdentifierAccess,
     ResidentIdentifier,
 )
 from server.db.tables.subjects import SubjectCopy, SubjectRequest, SubjectStep
@@ -76,6 +76,7 @@ __all__ = [
     "AreaCode",
     "Assignment",
     "BoundaryChange",
+    "BreakGlass",
     "Bucket",
     "BucketExit",
     "Claim",
@@ -94,7 +95,6 @@ __all__ = [
     "GridVersion",
     "HeldRow",
     "Household",
-    "IdentifierAccess",
     "Incarnation",
     "Incident",
     "MediaBlob",

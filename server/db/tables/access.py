@@ -7,22 +7,27 @@ from server.db.tables.columns import StoredRow, big, check, ident, one_of, strin
 from server.db.tables.held import held
 from sync.holding import Purpose, Retention
 
-ACTS = ("list", "read", "history")
+ACTS = ("list", "read", "history", "reveal", "search", "set", "remove")
 _UNSEALED = sql("seq IS NULL")
+_GRANTED = sql("grant_id IS NOT NULL")
+_LOOKS = sql("act IN ('reveal', 'search')")
 
 
 class AccessEntry(StoredRow, table=True):
     """One answer that held personal data: to whom, about which records (a JSON list of ids).
 
-    `purpose` is what the reader stated. `seq` and `hash` are given by the sealer, see
+    `purpose` is what the reader stated. `fields` (a JSON list of names) and `reason` are said
+    of looks at what is masked or sealed; what is done with identity numbers has the kind
+    `identifier`. `grant_id` is the `BreakGlass` without which it would not have been given.
+    `seq` and `hash` are given by the sealer, see
     docs/decisions/0060-one-sealer-and-an-anchor-outside.md.
     """
 
     __tablename__ = "access_entry"
     __held__ = held(
-        "id at_ms act kind records purpose seq hash",
+        "id at_ms act kind records purpose fields grant_id seq hash",
         Purpose.ACCOUNTABILITY,
-        p1="account_id",
+        p1="account_id reason",
         retention=Retention.MAINTAINED,
     )
     __table_args__ = (
@@ -33,6 +38,20 @@ class AccessEntry(StoredRow, table=True):
             "id",
             postgresql_where=_UNSEALED,
             sqlite_where=_UNSEALED,
+        ),
+        Index(
+            "ix_access_entry_looks",
+            "account_id",
+            "at_ms",
+            postgresql_where=_LOOKS,
+            sqlite_where=_LOOKS,
+        ),
+        Index(
+            "ix_access_entry_granted",
+            "grant_id",
+            "id",
+            postgresql_where=_GRANTED,
+            sqlite_where=_GRANTED,
         ),
         one_of("act", *ACTS),
         check("sealed", "(seq IS NULL) = (hash IS NULL)"),
@@ -45,6 +64,9 @@ class AccessEntry(StoredRow, table=True):
     kind: str = string()
     records: str = string()
     purpose: str | None = string(null=True)
+    fields: str | None = string(null=True)
+    reason: str | None = string(null=True)
+    grant_id: str | None = ident(null=True)
     seq: int | None = big(null=True)
     hash: str | None = string(null=True)
 

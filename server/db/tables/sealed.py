@@ -100,28 +100,3 @@ class ResidentIdentifier(StoredRow, table=True):
     expires_ms: int = big()
     set_ms: int = big()
     set_by: str = ident()
-
-
-class IdentifierAccess(StoredRow, table=True):
-    """Who wrote, read or looked for an identity number, for what purpose: ids, never values."""
-
-    __tablename__ = "identifier_access"
-    __held__ = held(
-        "id resident_id kind act purpose at_ms",
-        Purpose.ACCOUNTABILITY,
-        p1="account_id",
-        retention=Retention.MAINTAINED,
-    )
-    __table_args__ = (
-        Index(None, "account_id", "at_ms"),
-        Index(None, "resident_id"),
-        one_of("act", "set", "reveal", "search", "remove"),
-    )
-
-    id: str = ident(key=True)
-    account_id: str = ident()
-    resident_id: str | None = ident(null=True)
-    kind: str = string()
-    act: str = string()
-    purpose: str | None = string(null=True)
-    at_ms: int = big()
