@@ -1,6 +1,6 @@
 """What happened to one record."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from sqlalchemy import Connection
@@ -27,6 +27,11 @@ from sync.state import restricted_for
 router = APIRouter(prefix="/v1/records", tags=["history"])
 
 
+def _is_restricted(row: Any) -> bool:
+    record = decode_record(row.id, row.kind, row.bucket, row.rev, row.truth)
+    return bool(restricted_for(record))
+
+
 @router.get("/{record_id}/history", responses=problems(Forbidden, NotFound, InvalidParameter))
 async def read_history(
     *,
@@ -50,7 +55,7 @@ async def read_history(
         record = record_in(db, sight.scope, record_id)
         if record is None:
             raise NotFound
-        if parameters.values and restricted_for(decode_record(*record)):
+        if parameters.values and _is_restricted(record):
             raise RecordRestricted
         after = -1 if key is None else key[0]
         lines = list(
