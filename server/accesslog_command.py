@@ -72,7 +72,8 @@ def verify_log(database: Database = "", *, anchor: Anchor = None) -> None:
         typer.echo(f"BAD  {fault}")
     typer.echo(
         f"{found.entries} sealed entries, {found.anchors} anchors, "
-        f"{found.unsealed} not sealed yet: {'BAD' if found.faults else 'ok'}"
+        f"{found.unanchored} after the last, {found.unsealed} not sealed yet: "
+        f"{'BAD' if found.faults else 'ok'}"
     )
     if found.faults:
         raise typer.Exit(1)

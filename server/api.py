@@ -19,6 +19,7 @@ from server.breakglass.endpoints import router as breakglass
 from server.casework.endpoints import router as casework
 from server.casework.step_endpoints import router as casework_steps
 from server.conflicts.endpoints import router as conflicts
+from server.consents.endpoints import router as consents
 from server.devices.endpoints import router as devices
 from server.duplicates.endpoints import router as duplicates
 from server.erasure.endpoints import router as erasure
@@ -69,6 +70,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     duplicates,
     erasure,
     subjects,
+    consents,
     grids,
     boundaries,
     proposals,

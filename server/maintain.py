@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from server.accesslog.queries import forget_before
 from server.breakglass.queries import forget_reviewed
 from server.clock import now_ms
+from server.consents.clearing import clear_withdrawn
 from server.db.store import Store, open_store
 from server.identifiers import queries
 from server.identifiers.destroying import Destroyed, destroy_doomed
@@ -65,17 +66,7 @@ async def maintain(url: str, settings: Settings, wanted: Wanted) -> list[str]:
                 db, before_ms=now - wanted.access_days * DAY_MS, dry_run=wanted.dry_run
             )
         )
-        copies = await store.write(
-            lambda db: drop_expired_copies(db, now_ms=now, dry_run=wanted.dry_run)
-        )
-        closed = await store.write(
-            lambda db: forget_closed(
-                db, before_ms=now - settings.proof_days * DAY_MS, dry_run=wanted.dry_run
-            )
-        )
-        registers = await store.write(
-            lambda db: drop_expired(db, now_ms=now, dry_run=wanted.dry_run)
-        )
+        people = await _of_people(store, settings, wanted, now)
         if not wanted.dry_run:
             await store.scrub(whole=wanted.rewrite)
     finally:
@@ -87,12 +78,10 @@ async def maintain(url: str, settings: Settings, wanted: Wanted) -> list[str]:
         f"snapshots made long ago: {old} dropped",
         f"reads of personal data long ago: {unknown} forgotten",
         f"broken glass reviewed long ago: {broken} forgotten",
-        f"copies for people that expired: {copies} destroyed",
-        f"requests of people closed long ago: {closed} forgotten",
-        f"registers that expired: {registers} destroyed",
         f"work of newer apps that can be read now: {readable} released",
         f"identity numbers that expired: {numbers} destroyed",
         f"data keys: {keys.keys} destroyed, {keys.left} left",
+        *people,
     ]
 
 
@@ -105,3 +94,21 @@ async def _numbers(
     gone = await store.write(lambda db: queries.forget_expired(db, now_ms=now))
     sealing = open_sealing(settings)
     return gone, await destroy_doomed(store, vault_of(settings), sealing)
+
+
+async def _of_people(store: Store, settings: Settings, wanted: Wanted, now: int) -> list[str]:
+    """End copies and registers, closed requests, and what consent was taken back for."""
+    dry_run = wanted.dry_run
+    closed_ms = now - settings.proof_days * DAY_MS
+    copies = await store.write(lambda db: drop_expired_copies(db, now_ms=now, dry_run=dry_run))
+    closed = await store.write(
+        lambda db: forget_closed(db, before_ms=closed_ms, dry_run=dry_run)
+    )
+    registers = await store.write(lambda db: drop_expired(db, now_ms=now, dry_run=dry_run))
+    cleared = await clear_withdrawn(store, before_ms=now, now_ms=now, dry_run=dry_run)
+    return [
+        f"copies for people that expired: {copies} destroyed",
+        f"requests of people closed long ago: {closed} forgotten",
+        f"registers that expired: {registers} destroyed",
+        f"fields whose consent was taken back: {cleared} cleared",
+    ]

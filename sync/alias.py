@@ -30,6 +30,7 @@ from sync.state import (
     is_tombstone,
     live_value,
     merged_into,
+    restricted_for,
     rules_of,
 )
 
@@ -111,6 +112,8 @@ def _refusal(record: Record, survivor: Record) -> Verdict | None:
         return _invalid(Code.BAD_VALUE, record)
     if is_erased(survivor):
         return _recorded(Code.ERASED, record)
+    if restricted_for(survivor):
+        return _recorded(Code.RESTRICTED, record)
     if is_archived(survivor) or not _undecided(record, survivor):
         return _recorded(Code.WRONG_STATE, record)
     return None

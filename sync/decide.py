@@ -16,7 +16,7 @@ from sync.check import check
 from sync.claims import claim_task, keep_act
 from sync.decisions import decide_act
 from sync.edits import changed_cells, changed_elements, joined, looks_the_same
-from sync.erasing import erase_with_all_below, keeps
+from sync.erased import after_erasure, create_under_erased, erase, erase_unknown
 from sync.facts import (
     bucket_of_new,
     bucket_under,
@@ -30,10 +30,12 @@ from sync.lifecycle import (
     ARCHIVE,
     ERASE,
     INCIDENT,
+    LIFT,
     MERGE,
     MOVE,
     RESOLVE,
     RESTORE,
+    RESTRICT,
     TASK,
     acts_of,
     begin,
@@ -43,6 +45,11 @@ from sync.moving import move_home
 from sync.mutation import EMPTY, Mutation
 from sync.outcome import Code, Outcome
 from sync.record import Cell, Record
+from sync.restricting import (
+    lift_with_all_below,
+    restrict_with_all_below,
+    written_for,
+)
 from sync.sheet import Deed, Sheet, Verdict, is_over, met_nobody
 from sync.state import (
     KEPT_FACTS,
@@ -50,11 +57,13 @@ from sync.state import (
     is_erased,
     live_value,
     merged_into,
+    restricted_for,
     rules_of,
 )
 from sync.verifying import note_verified
 
 _REPORT = "report"
+_Decider = Callable[[Sheet, Record, Deed], Verdict]
 _REQUIRED: Final = {
     kind.name: tuple(name for name, each in kind.fields.items() if each.required)
     for kind in KINDS.values()
@@ -90,7 +99,7 @@ def _decide(sheet: Sheet, record: Record | None, deed: Deed, *, known: bool) -> 
     if fault is not None:
         return _invalid(fault.code, fault.field, rev)
     if record is not None and is_erased(record):
-        return _after_erasure(record, mutation)
+        return after_erasure(record, mutation)
     if mutation.actor is not None and mutation.actor != deed.author.account:
         return _held(Code.UNKNOWN_ACTOR, rev, field="actor")
     if record is not None:
@@ -101,11 +110,11 @@ def _decide(sheet: Sheet, record: Record | None, deed: Deed, *, known: bool) -> 
 def _about_unknown(sheet: Sheet, deed: Deed) -> Verdict:
     mutation = deed.mutation
     if mutation.act == ERASE and mutation.kind not in KEPT_FACTS:
-        return _erase_unknown(sheet, deed)
+        return erase_unknown(sheet, deed)
     kind = KINDS[mutation.kind]
     named = parent_of(sheet, kind, deed)
     if named is not None and named[1] is not None and is_erased(named[1]):
-        return _create_under_erased(sheet, kind, deed, parent=named[1])
+        return create_under_erased(sheet, kind, deed, parent=named[1])
     if mutation.base > 0 or mutation.act is not None:
         return _held(Code.UNKNOWN_RECORD, 0)
     return _create(sheet, kind, deed)
@@ -121,23 +130,6 @@ def _held(code: Code, rev: int, *, field: str | None = None) -> Verdict:
 
 def _recorded(code: Code, rev: int, *, field: str | None = None) -> Verdict:
     return Verdict(outcome=Outcome.RECORDED, code=code, field=field, rev=rev)
-
-
-def _after_erasure(record: Record, mutation: Mutation) -> Verdict:
-    """What is said of an erased record changes nothing, and its content is not kept."""
-    if mutation.act == ERASE:
-        return Verdict(outcome=Outcome.UNCHANGED, rev=record.rev)
-    return _recorded(Code.ERASED, record.rev)
-
-
-def _erase_unknown(sheet: Sheet, deed: Deed) -> Verdict:
-    """Make a tombstone for a record that is not known here: a backup may be older than it."""
-    grid = sheet.of_kind(deed.mutation.args.get("grid"), "grid")
-    bucket = deed.author.home_bucket if grid is None else grid_bucket(grid.id)
-    mutation = deed.mutation
-    made = new_record(deed, mutation.kind, mutation.record, {"erased": True}, bucket=bucket)
-    sheet.create(made)
-    return Verdict(outcome=Outcome.APPLIED, rev=1)
 
 
 def _change(sheet: Sheet, record: Record, deed: Deed, *, known: bool) -> Verdict:
@@ -165,13 +157,12 @@ def _speaks_anyway(record: Record, mutation: Mutation) -> bool:
 def _act(sheet: Sheet, record: Record, deed: Deed, name: str) -> Verdict:
     if merged_into(record) is not None:
         return act_on_merged(sheet, record, deed, name)
-    if name in _OF_ITSELF:
-        return _OF_ITSELF[name](sheet, record, deed)
-    if name == ERASE:
-        erase_with_all_below(sheet, record, deed)
-        return Verdict(outcome=Outcome.APPLIED, rev=record.rev + 1)
-    if name in {ARCHIVE, RESTORE}:
-        return _shelve(sheet, record, deed, archived=name == ARCHIVE)
+    if name in _OF_REQUESTS:
+        return _OF_REQUESTS[name](sheet, record, deed)
+    if restricted_for(record):
+        return _recorded(Code.RESTRICTED, record.rev)
+    if name in _OF_ANY:
+        return _OF_ANY[name](sheet, record, deed)
     if record.status is None:
         return _recorded(Code.WRONG_STATE, record.rev)
     if acts_of(record.kind)[name].claims is None:
@@ -179,12 +170,21 @@ def _act(sheet: Sheet, record: Record, deed: Deed, name: str) -> Verdict:
     return claim_task(sheet, record, record.status, deed)
 
 
-def _shelve(sheet: Sheet, record: Record, deed: Deed, *, archived: bool) -> Verdict:
+_OF_REQUESTS: Final[Mapping[str, _Decider]] = {
+    ERASE: erase,
+    RESTRICT: restrict_with_all_below,
+    LIFT: lift_with_all_below,
+}
+"""What people may ask for, also of a record that nobody may use."""
+
+
+def _shelve(sheet: Sheet, record: Record, deed: Deed) -> Verdict:
     """Put a record away or bring it back; that it is away is a value like any other.
 
     It meets edits of the record in no field, so it does not matter which comes first. What is
     still being worked on is not put away.
     """
+    archived = deed.mutation.act == ARCHIVE
     if archived and record.status is not None and not is_over(record):
         return _recorded(Code.WRONG_STATE, record.rev)
     rule = rules_of(record.kind)["archived"]
@@ -216,6 +216,23 @@ def _resolve(sheet: Sheet, record: Record, deed: Deed) -> Verdict:
     return _merged(sheet, record, deed, cells=cells)
 
 
+_OF_ANY: Final[Mapping[str, _Decider]] = {
+    MERGE: merge_records,
+    MOVE: move_home,
+    RESOLVE: _resolve,
+    ARCHIVE: _shelve,
+    RESTORE: _shelve,
+}
+"""What a console decides about a record whatever its state."""
+
+
+def _why_it_waits(record: Record, deed: Deed) -> Code | None:
+    """Why an edit of a record needs a person, None if it does not."""
+    if not deed.may_write(record.bucket):
+        return Code.NOT_IN_SCOPE
+    return Code.RESTRICTED if restricted_for(record) else None
+
+
 def _edit(sheet: Sheet, record: Record, deed: Deed) -> Verdict:
     mutation = deed.mutation
     values: Mapping[str, Any] = mutation.set
@@ -225,8 +242,9 @@ def _edit(sheet: Sheet, record: Record, deed: Deed) -> Verdict:
             if stands_for(sheet, values[name]) != live_value(record, name):
                 return _invalid(Code.IMMUTABLE_FIELD, name, record.rev)
         values = {name: each for name, each in values.items() if name not in locked}
-    if not deed.may_write(record.bucket):
-        return _held(Code.NOT_IN_SCOPE, record.rev)
+    waits = _why_it_waits(record, deed)
+    if waits is not None:
+        return _held(waits, record.rev)
     grid = values.get("grid")
     if grid is not None and sheet.of_kind(grid, "grid") is None:
         return _held(Code.UNKNOWN_PARENT, record.rev, field="grid")
@@ -297,30 +315,29 @@ def _create(sheet: Sheet, kind: Kind, deed: Deed) -> Verdict:
         return _held(Code.UNKNOWN_PARENT, 0, field=missing)
     if not kind.create_only and not _may_begin(sheet, kind, deed, bucket=bucket):
         return _held(Code.NOT_IN_SCOPE, 0)
-    created = _write_new(sheet, kind, deed, bucket=bucket)
-    incident = stands_for(sheet, given.get("incident"))
+    return _begin(sheet, kind, deed, bucket=bucket)
+
+
+def _begin(sheet: Sheet, kind: Kind, deed: Deed, *, bucket: str) -> Verdict:
+    """Write a new record; under one that nobody may use only a fact begins, hidden with it."""
+    over = _restriction_over(sheet, kind, deed)
+    if over is not None and not kind.create_only:
+        return _held(Code.RESTRICTED, 0)
+    created = _write_new(sheet, kind, deed, bucket=bucket, restricted=over)
+    if over is not None:
+        return _recorded(Code.RESTRICTED, 1)
+    incident = stands_for(sheet, deed.mutation.set.get("incident"))
     if incident is not None and live_value(created, "incident") != incident:
         return _recorded(Code.UNKNOWN_PARENT, 1, field="incident")
     return Verdict(outcome=Outcome.APPLIED, rev=1)
 
 
-def _create_under_erased(sheet: Sheet, kind: Kind, deed: Deed, *, parent: Record) -> Verdict:
-    """Keep the bare fact of a visit to people who were erased; nothing else begins there."""
-    if kind.name not in KEPT_FACTS:
-        return _recorded(Code.ERASED, 0)
-    values = {**deed.mutation.set, **derived_values(kind, deed)}
-    kept = {name: value for name, value in values.items() if keeps(kind, name)}
-    kept.pop("grid", None)
-    sheet.create(
-        new_record(
-            deed,
-            kind.name,
-            deed.mutation.record,
-            kept | {"erased": True},
-            bucket=bucket_under(parent, deed),
-        )
-    )
-    return _recorded(Code.ERASED, 1)
+def _restriction_over(sheet: Sheet, kind: Kind, deed: Deed) -> str | None:
+    """For which requests nobody may use the parent of a new record; None if anybody may."""
+    _, parent = parent_of(sheet, kind, deed) or ("", None)
+    if parent is None:
+        return None
+    return written_for(restricted_for(survivor_of(sheet, parent)))
 
 
 def _place_new(sheet: Sheet, kind: Kind, deed: Deed) -> tuple[str | None, str]:
@@ -350,9 +367,12 @@ def _may_begin(sheet: Sheet, kind: Kind, deed: Deed, *, bucket: str) -> bool:
     )
 
 
-def _write_new(sheet: Sheet, kind: Kind, deed: Deed, *, bucket: str) -> Record:
+def _write_new(
+    sheet: Sheet, kind: Kind, deed: Deed, *, bucket: str, restricted: str | None
+) -> Record:
     mutation = deed.mutation
     values = {**with_survivors(sheet, kind, mutation.set), **derived_values(kind, deed)}
+    values["restricted"] = restricted
     if kind.home is Home.GRID:
         values.pop("grid", None)
     if kind.name == _REPORT:
@@ -382,10 +402,3 @@ def _incident_of(sheet: Sheet, values: Mapping[str, Any], deed: Deed, *, bucket:
     status = begin("reported", deed.credit)
     sheet.create(new_record(deed, INCIDENT, record_id, said, bucket=bucket, status=status))
     return record_id
-
-
-_OF_ITSELF: Final[Mapping[str, Callable[[Sheet, Record, Deed], Verdict]]] = {
-    MERGE: merge_records,
-    MOVE: move_home,
-    RESOLVE: _resolve,
-}

@@ -173,7 +173,7 @@ KIND_HOLDINGS: Final[Mapping[str, KindHolding]] = MappingProxyType(
             source=Source.OFFICE,
         ),
         "household": _holding(
-            "dwelling grid archived erased merged_into",
+            "dwelling grid archived erased restricted merged_into",
             Purpose.REGISTRY,
             own={
                 "door": _VISIT,
@@ -186,7 +186,7 @@ KIND_HOLDINGS: Final[Mapping[str, KindHolding]] = MappingProxyType(
             sets={"languages": DataClass.P1},
         ),
         "resident": _holding(
-            "household grid archived erased merged_into",
+            "household grid archived erased restricted merged_into",
             Purpose.REGISTRY,
             own={
                 "name": (Purpose.REGISTRY, Purpose.VISITS),
@@ -210,9 +210,11 @@ KIND_HOLDINGS: Final[Mapping[str, KindHolding]] = MappingProxyType(
             Purpose.CASEWORK,
             own={"assignee": (Purpose.CASEWORK, Purpose.ACCOUNTABILITY)},
         ),
-        "visit": _holding("grid archived erased", Purpose.VISITS, own={"visitor": _DEED}),
+        "visit": _holding(
+            "grid archived erased restricted", Purpose.VISITS, own={"visitor": _DEED}
+        ),
         "note": _holding(
-            "parent grid written_at_ms archived erased",
+            "parent grid written_at_ms archived erased restricted",
             Purpose.CASEWORK,
             Purpose.VISITS,
             own={"author": _DEED},

@@ -102,6 +102,8 @@ _PLACE = (
 )
 _ARCHIVED = Field(name="archived", type=Flag(), derived=True, phone=False)
 _ERASED = Field(name="erased", type=Flag(), derived=True, phone=False)
+_RESTRICTED = Field(name="restricted", type=Text(400), derived=True, phone=False)
+"""Ids of the requests for which nobody may use a record, in order, with spaces between."""
 _MERGED_INTO = Field(name="merged_into", type=Ref("record"), derived=True, phone=False)
 _BOTH = (Writer.PHONE, Writer.CONSOLE)
 
@@ -191,6 +193,7 @@ HOUSEHOLD = _kind(
         _ARCHIVED,
         _MERGED_INTO,
         _ERASED,
+        _RESTRICTED,
     ),
     sets={"languages": Text(20)},
     parents=("dwelling",),
@@ -214,6 +217,7 @@ RESIDENT = _kind(
         _ARCHIVED,
         _MERGED_INTO,
         _ERASED,
+        _RESTRICTED,
     ),
     parents=("household",),
 )
@@ -305,6 +309,7 @@ VISIT = _kind(
         Field(name="visitor", type=Ref("user"), derived=True, data_class=DataClass.P1),
         _ARCHIVED,
         _ERASED,
+        _RESTRICTED,
     ),
     parents=("household",),
     create_only=True,
@@ -321,6 +326,7 @@ NOTE = _kind(
         Field(name="written_at_ms", type=TIME_MS, derived=True),
         _ARCHIVED,
         _ERASED,
+        _RESTRICTED,
     ),
     parents=("parent",),
     create_only=True,

@@ -10,7 +10,7 @@ from typing import Final
 
 from sync.lifecycle import TERMINAL
 from sync.record import Record
-from sync.state import is_away, is_tombstone, live_value
+from sync.state import is_away, is_tombstone, live_value, restricted_for
 
 _MOMENTS: Final[Mapping[str, str]] = {
     "visit": "visited_at_ms",
@@ -23,11 +23,13 @@ DATED: Final = frozenset({*TERMINAL, *_MOMENTS})
 
 
 def in_feeds(record: Record) -> bool:
-    """Say whether a record belongs on phones by what it says: not put away, merged or erased.
+    """Say whether a record belongs on phones by what it says.
+
+    That is, if it was not put away, merged or erased, and nobody asked that it is not used.
 
     One for which that holds and which no feed has, left by date.
     """
-    return not is_away(record) and not is_tombstone(record)
+    return not (is_away(record) or is_tombstone(record) or restricted_for(record))
 
 
 def over_since(record: Record) -> int | None:

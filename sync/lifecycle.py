@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from sync.fields import Choice, FieldType, Media, Ref, Text
-from sync.kinds import KINDS, SET_ELEMENTS_MAX, TIME_MS
+from sync.kinds import KINDS, SET_ELEMENTS_MAX, TIME_MS, Kind
 from sync.mutation import EMPTY
 from sync.outcome import Code
 from sync.record import Credit, Status
@@ -23,6 +23,8 @@ RESOLVE = "resolve"
 ARCHIVE = "archive"
 RESTORE = "restore"
 ERASE = "erase"
+RESTRICT = "restrict"
+LIFT = "lift"
 MERGE = "merge_into"
 MOVE = "move"
 MOVED_BY: Final[Mapping[str, str]] = MappingProxyType(
@@ -189,6 +191,7 @@ _SHELVING = Act(args=_TEXT, required=frozenset({"text"}))
 _ERASING = Act(
     args={"reason": Choice(REASONS), "grid": Ref("grid")}, required=frozenset({"reason"})
 )
+_RESTRICTING = Act(args={"request": Ref("request")}, required=frozenset({"request"}))
 _MERGING = Act(args={"into": Ref("record"), **_TEXT}, required=frozenset({"into", "text"}))
 _MOVING = Act(
     args={"to": Ref("record"), "moved_ms": TIME_MS, **_TEXT},
@@ -197,8 +200,16 @@ _MOVING = Act(
 _OF_MOVED: Mapping[str, Act] = {MOVE: _MOVING}
 _OF_MERGED: Mapping[str, Act] = {MERGE: _MERGING}
 _OF_ERASED: Mapping[str, Act] = {ERASE: _ERASING}
+_OF_RESTRICTED: Mapping[str, Act] = {RESTRICT: _RESTRICTING, LIFT: _RESTRICTING}
 _OF_ALL: Mapping[str, Act] = {RESOLVE: _RESOLVE}
 _OF_ARCHIVED: Mapping[str, Act] = {ARCHIVE: _SHELVING, RESTORE: _SHELVING}
+
+
+def _is_restricted_by_act(kind: Kind) -> bool:
+    """Say whether people ask for it of a kind of record; facts follow those."""
+    return "restricted" in kind.fields and not kind.create_only
+
+
 _LIFE: Mapping[str, Mapping[str, Act]] = {TASK: _TASK_ACTS, INCIDENT: _INCIDENT_ACTS}
 _ACTS: Mapping[str, Mapping[str, Act]] = {
     kind.name: {
@@ -208,6 +219,7 @@ _ACTS: Mapping[str, Mapping[str, Act]] = {
         **(_OF_MERGED if "merged_into" in kind.fields else EMPTY),
         **(_OF_MOVED if kind.name in MOVED_BY else EMPTY),
         **(_OF_ERASED if "erased" in kind.fields else EMPTY),
+        **(_OF_RESTRICTED if _is_restricted_by_act(kind) else EMPTY),
     }
     for kind in KINDS.values()
 }

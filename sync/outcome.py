@@ -49,6 +49,7 @@ class Code(StrEnum):
     GROUP_TOO_LARGE = "group-too-large"
     OLDER_SCHEMA = "older-schema"
     NEWER_SCHEMA = "newer-schema"
+    RESTRICTED = "restricted"
     DOUBTFUL_DATUM = "doubtful-datum"
     # recorded: the fact is kept, the state it asked for did not change; so is a report with
     # `UNKNOWN_PARENT`, which got an incident of its own

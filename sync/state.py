@@ -131,6 +131,13 @@ def is_erased(record: Record) -> bool:
     return "erased" in record.fields
 
 
+def restricted_for(record: Record) -> tuple[str, ...]:
+    """Return the ids of the requests for which nobody may use a record; usually none."""
+    if "restricted" not in record.fields or is_erased(record):
+        return ()
+    return tuple((live_value(record, "restricted") or "").split())
+
+
 def is_tombstone(record: Record) -> bool:
     """Say whether a record was erased as a whole: no phone, list or layer shows it again."""
     return "erased" in record.fields and record.kind not in KEPT_FACTS

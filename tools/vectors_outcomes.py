@@ -5,7 +5,7 @@ from typing import Any
 
 from sync.known import Located
 from tools.vectors_cast import DWELLING, FRESH, HOUSEHOLD, NOWHERE, POSITION, REPORT, TASK, Cast
-from tools.vectors_records import erased, merged, put_away
+from tools.vectors_records import erased, merged, put_away, restricted
 from tools.vectors_town import START_MS, Party, made_id
 
 
@@ -267,6 +267,7 @@ STORIES: tuple[Callable[[Cast], None], ...] = (
     put_away,
     merged,
     erased,
+    restricted,
 )
 
 

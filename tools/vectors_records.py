@@ -1,4 +1,4 @@
-"""Stories of records that the office takes away: put away, merged, erased."""
+"""Stories of records that the office takes away: put away, merged, erased, hidden."""
 
 from tools.vectors_cast import DWELLING, FRESH, HOUSEHOLD, Cast
 from tools.vectors_town import made_id
@@ -47,3 +47,16 @@ def erased(cast: Cast) -> None:
     gone = {"act": "erase", "args": {"reason": "person_asked"}}
     say("The people there asked for it.", office, HOUSEHOLD, "household", base=1, **gone)
     say("She had not heard of it.", anna, HOUSEHOLD, "household", base=1, set={"door": "7"})
+
+
+def restricted(cast: Cast) -> None:
+    """People who asked that nobody uses what is held about them: edits wait, facts are kept."""
+    anna, office, say = cast.anna, cast.office, cast.say
+    asked = {"request": made_id(70)}
+    said = {"act": "restrict", "args": asked}
+    say("The office grants it.", office, HOUSEHOLD, "household", base=1, **said)
+    say("She had not heard of it.", anna, HOUSEHOLD, "household", base=1, set={"door": "7"})
+    visit = {"household": HOUSEHOLD, "outcome": "not_home"}
+    say("A fact is kept, hidden with the rest.", anna, FRESH, "visit", set=visit)
+    back = {"act": "lift", "args": asked}
+    say("It is over, for the visit too.", office, HOUSEHOLD, "household", base=2, **back)

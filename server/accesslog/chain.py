@@ -1,6 +1,6 @@
 """The chain of hashes: pure rules over plain values."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -73,6 +73,19 @@ def sealed(head: Mark, entries: Iterable[Noted]) -> list[Sealed]:
         previous = link(previous, seq, each)
         done.append(Sealed(noted=each, seq=seq, hash=previous))
     return done
+
+
+def unfindable(entries: Iterable[Sealed], ways: Mapping[str, Collection[str]]) -> list[str]:
+    """Return the faults of entries that are not found from exactly the records they name.
+
+    `ways` are the records from which each entry (by id) is found: whoever takes one away hides
+    an access from the person it was about, and leaves the chain as it is.
+    """
+    return [
+        f"entry {each.seq} is not found from the records that it names"
+        for each in entries
+        if set(ways.get(each.noted.id, ())) != set(each.noted.records)
+    ]
 
 
 class Walk:

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select,
 
 from server.accesslog.chain import Mark, Noted, Sealed
 from server.areas.scope import within
+from server.db.bulk import among
 from server.db.tables import AccessEntry, AccessHead, AccessRecord, Account, Area
 from server.identity.principal import EVERYWHERE, AreaSpan
 
@@ -136,6 +137,26 @@ def sealed_entries(db: Connection) -> Iterator[Sealed]:
         if len(rows) < CHUNK:
             return
         after = rows[-1].seq
+
+
+def found_by(db: Connection, entry_ids: Sequence[str]) -> dict[str, set[str]]:
+    """Entry id to the records from which there is a way to it."""
+    ways: dict[str, set[str]] = {}
+    rows = db.execute(
+        select(_record.entry_id, _record.record_id).where(
+            among(db, _record.entry_id, list(entry_ids))
+        )
+    )
+    for row in rows:
+        ways.setdefault(row.entry_id, set()).add(row.record_id)
+    return ways
+
+
+def count_stray_ways(db: Connection) -> int:
+    """Return how many ways lead to no entry."""
+    known = select(_entry.id).where(_entry.id == _record.entry_id).exists()
+    statement = select(func.count()).select_from(AccessRecord.__table__).where(~known)
+    return int(db.execute(statement).scalar_one())
 
 
 def entries_about(

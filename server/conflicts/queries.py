@@ -39,7 +39,7 @@ def conflicts_in(
             _owner.c.login.label("owner_login"),
         )
         .select_from(joined)
-        .where(within(_conflict.area_no, scope))
+        .where(within(_conflict.area_no, scope), record.restricted.is_(None))
     )
     for name, value in equal.items():
         statement = statement.where(_conflict[name] == value)

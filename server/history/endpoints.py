@@ -1,6 +1,6 @@
 """What happened to one record."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from sqlalchemy import Connection
@@ -11,12 +11,25 @@ from server.breakglass.sight import Broken, sight_of
 from server.deps import Now, StoreDep
 from server.history.reading import Line, history_lines
 from server.history.schemas import HistoryItem, HistoryParameters
+from server.households.problems import RecordRestricted
 from server.inbox.access import InboxPrincipal, may_read_values
 from server.paging import Page, decode_cursor, paged
-from server.problems import Forbidden, InvalidParameter, NotFound, problems
+from server.problems import (
+    Forbidden,
+    InvalidParameter,
+    NotFound,
+    problems,
+)
 from server.recordids import PathId
+from sync.codec import decode_record
+from sync.state import restricted_for
 
 router = APIRouter(prefix="/v1/records", tags=["history"])
+
+
+def _is_restricted(row: Any) -> bool:
+    record = decode_record(row.id, row.kind, row.bucket, row.rev, row.truth)
+    return bool(restricted_for(record))
 
 
 @router.get("/{record_id}/history", responses=problems(Forbidden, NotFound, InvalidParameter))
@@ -43,6 +56,8 @@ async def read_history(
         record = record_in(db, sight.scope, record_id)
         if record is None:
             raise NotFound
+        if parameters.values and _is_restricted(record):
+            raise RecordRestricted
         after = -1 if key is None else key[0]
         lines = list(
             history_lines(

@@ -115,7 +115,8 @@ async def list_households(
         return sight, queries.households_in(
             db,
             narrowed(db, sight.scope, parameters.area),
-            equal={name: value for name, value in named.items() if value is not None},
+            equal={name: value for name, value in named.items() if value is not None}
+            | {"restricted": None},
             after_id=None if key is None else key[0],
             limit=parameters.limit + 1,
         )

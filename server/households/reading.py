@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from server.areas.scope import Scope
 from server.breakglass.sight import Broken, Sight
 from server.households import queries
+from server.households.problems import RecordRestricted
 from server.households.queries import RegistryRow
 from server.households.schemas import (
     DwellingBody,
@@ -103,12 +104,20 @@ def the_household(db: Connection, scope: Scope, household_id: str) -> RegistryRo
     Raises:
         NotFound: if there is none.
         RecordMerged: if another household stands for it.
+        RecordRestricted: if nobody may use it.
     """
     rows = queries.households_in(db, scope, equal={"id": household_id}, after_id=None, limit=1)
     if not rows:
         raise NotFound
+    _refuse_restricted(rows[0])
     refuse_merged(db, rows[0])
     return rows[0]
+
+
+def _refuse_restricted(row: RegistryRow) -> None:
+    """Raise `RecordRestricted` if nobody may use what a row is about."""
+    if row.restricted is not None:
+        raise RecordRestricted
 
 
 def the_resident(db: Connection, scope: Scope, resident_id: str) -> RegistryRow:
@@ -117,12 +126,20 @@ def the_resident(db: Connection, scope: Scope, resident_id: str) -> RegistryRow:
     Raises:
         NotFound: if there is none.
         RecordMerged: if another resident stands for this one.
+        RecordRestricted: if nobody may use it.
     """
     rows = queries.residents_in(db, scope, equal={"id": resident_id}, limit=1)
     if not rows:
         raise NotFound
+    _refuse_restricted(rows[0])
     refuse_merged(db, rows[0])
     return rows[0]
+
+
+def is_usable(db: Connection, scope: Scope, resident_id: str) -> bool:
+    """Say whether a resident in scope may be used, because nothing restricts that."""
+    usable = {"id": resident_id, "restricted": None}
+    return bool(queries.residents_in(db, scope, equal=usable, limit=1))
 
 
 def whole_household(db: Connection, scope: Scope, household_id: str) -> HouseholdWithResidents:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection
 
 from server.areas.queries import scope_of
-from server.households.reading import the_resident
+from server.households.reading import is_usable, the_resident
 from server.identifiers import queries
 from server.identifiers.access import Act, Desk, require_purpose, write_down
 from server.identifiers.keeping import body_of, checked_number
@@ -113,7 +113,8 @@ async def search(desk: Desk, asked: IdentifierSearch) -> list[FoundResident]:
     def work(db: Connection) -> Sequence[queries.DbRow]:
         scope = scope_of(db, desk.asking.principal, now)
         write_down(db, desk, Act(act="search", kind=asked.kind, purpose=asked.purpose))
-        return queries.found_in(db, scope, asked.kind, indexes, now_ms=now)
+        found = queries.found_in(db, scope, asked.kind, indexes, now_ms=now)
+        return [row for row in found if is_usable(db, scope, row.resident_id)]
 
     rows = await desk.store.write(work)
     return [FoundResident(resident=row.resident_id, household=row.household_id) for row in rows]

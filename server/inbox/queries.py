@@ -53,7 +53,7 @@ def _waiting(scope: Scope) -> Select[*tuple[Any, ...]]:
             _area.code.label("area_code"),
         )
         .select_from(joined)
-        .where(within(_AREA_NO, scope))
+        .where(within(_AREA_NO, scope), _record.restricted.is_(None))
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from server.db.holdings import superfluous
 from server.privacy.catalogue import kind_entries, table_entries, unclassified
+from server.privacy.periods import periods, without_end
 from sync.refused import refused_concept
 
 METHODS: Final = ("get", "post", "put", "patch", "delete")
@@ -166,6 +167,11 @@ def conformance(document: Mapping[str, Any]) -> list[Checked]:
             name="every field and column is classified",
             looked_at=f"{len(fields)} fields, {len(columns)} columns",
             found=tuple(unclassified((*fields, *columns)) + superfluous()),
+        ),
+        Checked(
+            name="what is held for a period is ended by a job",
+            looked_at=f"{len(periods(columns))} tables",
+            found=tuple(without_end(columns)),
         ),
         Checked(
             name="no record kind holds what is refused",

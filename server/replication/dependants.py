@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from server.problems import TooManyDependants
 from server.replication import dependant_queries
 from sync.fields import is_id
-from sync.lifecycle import ERASE, MERGE, MOVE, RESOLVE
+from sync.lifecycle import ERASE, LIFT, MERGE, MOVE, RESOLVE, RESTRICT
 from sync.mutation import Malformed, Mutation
 from sync.record import Record
 from sync.state import merged_into
@@ -32,7 +32,7 @@ def moved_by(batch: Iterable[Mutation | Malformed]) -> list[str]:
 def _moves(mutation: Mutation) -> bool:
     if mutation.act is None:
         return mutation.base > 0 and "grid" in mutation.set
-    return mutation.act in {"assign", ERASE, MERGE, MOVE} or (
+    return mutation.act in {"assign", ERASE, LIFT, MERGE, MOVE, RESTRICT} or (
         mutation.act == RESOLVE and mutation.args.get("field") == "grid"
     )
 

@@ -1,7 +1,7 @@
 """How the feeds of buckets go on when records change: seq, digest, count, what left.
 
-A record that was put away or erased, or left by date, lives in its bucket with seq 0: it is in
-no feed, digest or manifest.
+A record that was put away, erased or restricted, or left by date, lives in its bucket with
+seq 0: it is in no feed, digest or manifest.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,7 +14,7 @@ from sync.canonical import EMPTY_DIGEST, digest_toggle
 from sync.exchange import Why
 from sync.leaving import in_feeds
 from sync.record import Record
-from sync.state import is_tombstone, merged_into
+from sync.state import is_tombstone, merged_into, restricted_for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +119,7 @@ def _enter(head: list[Any], new_hash: str) -> int:
 
 
 def _exit_row(change: Change, head: list[Any], now_ms: int) -> dict[str, Any]:
-    """Why a record left its bucket: moved, put away wherever it lives, or erased."""
+    """Why a record left its bucket: moved, put away, hidden, or erased."""
     head[0] += 1
     return {
         "bucket": change.left_bucket,
@@ -135,7 +135,9 @@ def _exit_row(change: Change, head: list[Any], now_ms: int) -> dict[str, Any]:
 def _why(change: Change) -> Why:
     if is_tombstone(change.record):
         return Why.ERASED
-    return Why.MOVED if change.is_there else Why.ARCHIVED
+    if change.is_there:
+        return Why.MOVED
+    return Why.HIDDEN if restricted_for(change.record) else Why.ARCHIVED
 
 
 def heads_after(

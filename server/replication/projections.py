@@ -13,9 +13,11 @@ import shapely
 
 from geo.boundary import decode_boundary
 from server.db import tables
+from sync.kinds import KINDS
 from sync.record import Record
+from sync.restricting import hidden_state, written_for
 from sync.searching import end_key, phone_key, search_key
-from sync.state import is_away
+from sync.state import is_away, restricted_for
 
 State = Mapping[str, Any]
 _E7 = 10**7
@@ -174,6 +176,8 @@ PROJECTIONS: Mapping[str, tuple[Any, Callable[[State], dict[str, Any]]]] = {
     "claim": (tables.Claim.__table__, _claim),
 }
 
+RESTRICTED = frozenset(name for name, kind in KINDS.items() if "restricted" in kind.fields)
+
 
 def project(kind: str, state: State) -> dict[str, Any]:
     """The kind's own columns for a record in `state`; the common columns are the caller's."""
@@ -183,13 +187,20 @@ def project(kind: str, state: State) -> dict[str, Any]:
 def projection_row(record: Record, state: State, *, area_no: int) -> dict[str, Any]:
     """The typed row that follows from a record in `state`, all columns but its two times.
 
-    The write path and the comparison of the store with itself both take it from here.
+    Of a restricted record it holds ids and bare facts, whatever reads it. The write path and
+    the comparison of the store with itself both take it from here.
     """
-    return {
+    requests = restricted_for(record)
+    if requests:
+        state = hidden_state(record, state)
+    row = {
         "id": record.id,
         "rev": record.rev,
         "grid_id": record.id if record.kind == "grid" else state.get("grid"),
         "area_no": area_no,
-        "archived": is_away(record),
+        "archived": is_away(record) or bool(requests),
         **project(record.kind, state),
     }
+    if record.kind in RESTRICTED:
+        row["restricted"] = written_for(requests)
+    return row

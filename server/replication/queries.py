@@ -255,7 +255,7 @@ def add_records(db: Connection, rows: Sequence[Mapping[str, Any]]) -> int:
 
 def records_replaced(rows: Rows) -> Upsert:
     """Replace records by id."""
-    changed = ("bucket", "area_no", "rev", "seq", "truth", "body", "hash")
+    changed = ("bucket", "area_no", "rev", "seq", "truth", "body", "hash", "restricted")
     return Upsert(table=RECORD, rows=rows, key=("id",), update=changed)
 
 

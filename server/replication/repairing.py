@@ -19,7 +19,8 @@ from server.replication.queries import BucketHead
 from server.replication.retelling import Retold
 from server.replication.snapshots import drop_snapshots
 from sync.codec import encode_record
-from sync.state import merged_into
+from sync.restricting import written_for
+from sync.state import merged_into, restricted_for
 
 _FED = ("bucket", "seq", "body", "hash")
 
@@ -96,7 +97,11 @@ def _right_columns(each: Examined, found: BucketExamined, seq: int) -> dict[str,
     if each.derived is None:
         return right | {"body": each.kept_body}
     record = each.derived.record
-    right |= {"bucket": found.bucket, "body": each.derived.body}
+    right |= {
+        "bucket": found.bucket,
+        "body": each.derived.body,
+        "restricted": written_for(restricted_for(record)),
+    }
     if each.retold:
         truth = encode_record(record)
         right |= {"id": each.id, "kind": record.kind, "rev": record.rev, "truth": truth}

@@ -26,7 +26,8 @@ from sync.codec import encode_place, encode_record
 from sync.known import Located
 from sync.outcome import Outcome
 from sync.push import Plan, Settled
-from sync.state import is_tombstone, merged_into, state_of
+from sync.restricting import written_for
+from sync.state import is_tombstone, merged_into, restricted_for, state_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,6 +186,7 @@ def _records(
             "truth": encode_record(each.record),
             "body": each.body,
             "hash": each.hash,
+            "restricted": written_for(restricted_for(each.record)),
         }
         (fresh if each.before is None else known).append(row)
     return fresh, known

@@ -11,6 +11,7 @@ from server.db.tables import (
     AccessRecord,
     Account,
     Conflict,
+    ConsentEntry,
     HeldRow,
     RecordRow,
     SubjectRequest,
@@ -20,6 +21,7 @@ from server.db.tables import (
 DbRow = Row[*tuple[Any, ...]]
 _record = RecordRow.__table__.c
 _conflict = Conflict.__table__.c
+_consent = ConsentEntry.__table__.c
 _held = HeldRow.__table__.c
 _entry = AccessEntry.__table__.c
 _way = AccessRecord.__table__.c
@@ -101,3 +103,16 @@ def requests(db: Connection, ids: Sequence[str], *, limit: int) -> Sequence[DbRo
         steps,
     ).where(among(db, _request.record_id, list(ids)))
     return db.execute(statement.order_by(_request.received_ms).limit(limit)).all()
+
+
+def consents(db: Connection, ids: Sequence[str], *, limit: int) -> Sequence[DbRow]:
+    """What was shown, agreed to and taken back, the oldest first."""
+    statement = select(
+        _consent.act,
+        _consent.purpose,
+        _consent.field,
+        _consent.notice,
+        _consent.how,
+        _consent.at_ms,
+    ).where(among(db, _consent.record_id, list(ids)))
+    return db.execute(statement.order_by(_consent.id).limit(limit)).all()

@@ -48,6 +48,7 @@ PLACES: Final[Mapping[str, str]] = MappingProxyType(
         "bucket_exit": "records",
         "claim": _MATTERS,
         "conflict": "disagreements",
+        "consent_entry": "consents",
         "device": _STAFF,
         "device_actor": _STAFF,
         "grid_version": _STAFF,
@@ -60,6 +61,7 @@ PLACES: Final[Mapping[str, str]] = MappingProxyType(
         "media_upload": _MATTERS,
         "mutation": "history",
         "note": "records",
+        "notice": _STAFF,
         "record": "records",
         "report": _MATTERS,
         "resident": "records",
@@ -124,6 +126,7 @@ def copy_of(db: Connection, scope: Scope, about: str, record: str, *, now_ms: in
         "waiting": _plain(queries.waiting(db, ids, limit=ROWS_MAX + 1)),
         "identity_numbers": _numbers(db, scope, record, now_ms),
         "readers": _plain(queries.readers(db, ids, limit=ROWS_MAX + 1)),
+        "consents": _plain(queries.consents(db, ids, limit=ROWS_MAX + 1)),
         "requests": _plain(queries.requests(db, [record], limit=ROWS_MAX + 1)),
     }
     document = {

@@ -27,7 +27,7 @@ from server.problems import (
     problems,
 )
 from server.recordids import PathId
-from server.subjects import answering, commands, queries
+from server.subjects import answering, commands, queries, restricting
 from server.subjects.access import Handling, Taker, Viewer
 from server.subjects.queries import DbRow
 from server.subjects.reading import own_only, request_body, request_detail, the_request
@@ -216,6 +216,44 @@ async def erase_for_request(
         await destroy()
         await store.scrub()
     return tagged(done, done.request.rev)
+
+
+@router.post(
+    "/{request_id}/restrict",
+    response_model=SubjectDetail,
+    responses=problems(*_STEP, TooManyDependants),
+)
+async def restrict_for_request(
+    *, request_id: PathId, rev: IfMatch, asking: Handling, store: StoreDep
+) -> Response:
+    """Let nobody use what is held about somebody, with all that belongs to it, until lifted.
+
+    Phones drop it, lists, search and counts leave it out, changes wait or are refused. What is
+    done for requests goes on. Needs `If-Match`.
+    """
+
+    def work(db: Connection) -> SubjectDetail:
+        return _after(db, asking, restricting.restrict(db, asking, request_id, rev=rev))
+
+    done = await store.write(work, timeout_ms=WORK_MS)
+    return tagged(done, done.rev)
+
+
+@router.post(
+    "/{request_id}/lift",
+    response_model=SubjectDetail,
+    responses=problems(*_STEP, TooManyDependants),
+)
+async def lift_for_request(
+    *, request_id: PathId, rev: IfMatch, asking: Handling, store: StoreDep
+) -> Response:
+    """End a restriction, also of a request that was answered long ago. Needs `If-Match`."""
+
+    def work(db: Connection) -> SubjectDetail:
+        return _after(db, asking, restricting.lift(db, asking, request_id, rev=rev))
+
+    done = await store.write(work, timeout_ms=WORK_MS)
+    return tagged(done, done.rev)
 
 
 @router.post("/{request_id}/copy", response_model=SubjectDetail, responses=_STEPPING)

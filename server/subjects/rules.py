@@ -1,5 +1,6 @@
 """How a request about one's own data goes on, and until when it has to be answered. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -68,6 +69,14 @@ def may_work(state: str, asked: str, wanted: str) -> Refused | None:
 def may_answer(asked: str, acts: frozenset[str]) -> Refused | None:
     """Say why a request cannot be called answered: nothing of what it asks for was done."""
     return None if DEEDS[asked] & acts else Refused(code="nothing-done")
+
+
+def may_lift(asked: str, acts: Sequence[str]) -> Refused | None:
+    """Say why the restriction for a request cannot be lifted; `acts` are its steps in order."""
+    if asked != "restriction":
+        return Refused(code="other-request")
+    done = [each for each in acts if each in {"restricted", "lifted"}]
+    return None if done and done[-1] == "restricted" else Refused(code="wrong-state")
 
 
 def may_erase(counted_rev: int | None, rev: int) -> Refused | None:

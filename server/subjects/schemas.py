@@ -1,6 +1,6 @@
 """Wire models of requests about one's own data."""
 
-from typing import Literal, Self
+from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -9,10 +9,7 @@ from server.erasure.schemas import ErasureBody
 from server.households.schemas import HouseholdPatch, ResidentPatch
 from server.paging import PageParameters
 from server.recordids import IdText
-from server.subjects.rules import About, Refusal, State, Verified
-
-Accepted = Literal["access", "correction", "erasure"]
-"""What can be asked for at present."""
+from server.subjects.rules import About, Asked, Refusal, State, Verified
 
 
 class SubjectParameters(PageParameters):
@@ -22,7 +19,7 @@ class SubjectParameters(PageParameters):
         None, max_length=AREA_CHARS_MAX, description="Code or id of an area; all below it."
     )
     state: State | None = None
-    asked: Accepted | None = None
+    asked: Asked | None = None
     record: IdText | None = Field(None, description="Only about this resident or household.")
     overdue: bool | None = Field(
         None, description="True: only what is open and past its date; false: all else."
@@ -35,7 +32,7 @@ class SubjectCreate(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     id: IdText | None = Field(None, description="UUID (version 7 advised) made by the caller.")
-    asked: Accepted
+    asked: Asked
     about: About
     record: IdText = Field(description="The resident or household that asks.")
     verified: Verified = Field(

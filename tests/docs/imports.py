@@ -39,6 +39,7 @@ ROOMS = {
         "breakglass",
         "casework",
         "conflicts",
+        "consents",
         "consolewrites",
         "devices",
         "duplicates",

@@ -35,7 +35,7 @@ def test_this_installation_conforms() -> None:
     result = check()
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
-    assert len(lines) == 5
+    assert len(lines) == 6
     assert all(line.startswith("ok   ") for line in lines)
 
 

@@ -14,6 +14,7 @@ from server.subjects.rules import (
     is_overdue,
     may_answer,
     may_erase,
+    may_lift,
     may_work,
     state_after,
 )
@@ -78,6 +79,14 @@ def test_nothing_is_called_answered_that_was_not_done(asked: str, acts: frozense
 @given(rev=st.integers(1, 99), counted=st.none() | st.integers(1, 99))
 def test_only_what_was_counted_as_it_stands_is_erased(rev: int, counted: int | None) -> None:
     assert (may_erase(counted, rev) is None) == (counted == rev)
+
+
+@given(acts=st.lists(st.sampled_from(["begun", "restricted", "lifted", "answered"])))
+def test_only_a_restriction_that_stands_is_lifted(acts: list[str]) -> None:
+    said = [each for each in acts if each in {"restricted", "lifted"}]
+    allowed = may_lift("restriction", acts) is None
+    assert allowed == (said[-1:] == ["restricted"])
+    assert may_lift("erasure", acts) == Refused(code="other-request")
 
 
 def test_a_copy_says_of_every_table_with_personal_data_where_it_shows_it() -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 
 from sync.dependants import Family
-from sync.lifecycle import ERASE, MERGE, MOVE, RESOLVE
+from sync.lifecycle import ERASE, LIFT, MERGE, MOVE, RESOLVE, RESTRICT
 from sync.mutation import Mutation
 from sync.record import Record
 from sync.state import merged_into
@@ -16,7 +16,8 @@ def followers(
     leaders = [
         each.record
         for each in mutations
-        if "grid" in each.set or each.act in {"assign", ERASE, MERGE, MOVE, RESOLVE}
+        if "grid" in each.set
+        or each.act in {"assign", ERASE, LIFT, MERGE, MOVE, RESOLVE, RESTRICT}
     ]
     if not leaders:
         return {}

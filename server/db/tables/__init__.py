@@ -18,6 +18,7 @@ from server.db.tables.boundaries import (
 from server.db.tables.breakglass import BreakGlass
 from server.db.tables.casework import Claim, Incident, Note, Report, Task
 from server.db.tables.columns import StoredRow
+from server.db.tables.consents import ConsentEntry, Notice
 from server.db.tables.identity import Account, Area, Assignment, Device, Incarnation, Token
 from server.db.tables.media import MediaBlob, MediaCopy, MediaDeclaration, MediaUpload
 from server.db.tables.registers import HouseholdRegister
@@ -82,6 +83,7 @@ __all__ = [
     "BucketExit",
     "Claim",
     "Conflict",
+    "ConsentEntry",
     "Counter",
     "DataKeyRow",
     "Device",
@@ -105,6 +107,7 @@ __all__ = [
     "MutationRow",
     "NotSame",
     "Note",
+    "Notice",
     "RecordRow",
     "Report",
     "Resident",

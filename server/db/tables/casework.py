@@ -7,7 +7,7 @@ from sqlalchemy import text as sql
 
 from server.db.tables.columns import big, check, flag, ident, row_number, shape, string
 from server.db.tables.held import projected
-from server.db.tables.registry import AREA_NO, Feature, Projection
+from server.db.tables.registry import AREA_NO, Feature, Projection, hidden
 
 _MOVED = sql("moved_from_id IS NOT NULL")
 
@@ -112,6 +112,7 @@ class Note(Projection, table=True):
     __table_args__ = (
         Index(None, AREA_NO),
         Index(None, "parent_id"),
+        hidden("note"),
         check("rev", "rev >= 1"),
     )
 
@@ -120,6 +121,7 @@ class Note(Projection, table=True):
     text: str = string()
     author_id: str | None = ident(null=True)
     written_at_ms: int | None = big(null=True)
+    restricted: str | None = string(null=True)
 
 
 class Claim(Feature, table=True):

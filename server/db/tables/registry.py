@@ -7,6 +7,7 @@ it. No foreign key ties projections together, because a phone's batch arrives in
 from typing import Any
 
 from sqlalchemy import Index, UniqueConstraint
+from sqlalchemy import text as sql
 
 from server.db.tables.columns import (
     StoredRow,
@@ -35,6 +36,17 @@ class Projection(StoredRow):
     archived: bool = flag()
     created_ms: int = big()
     updated_ms: int = big()
+
+
+def hidden(table: str) -> Index:
+    """Declare the short index of what nobody may use, because somebody asked for that."""
+    restricted = sql("restricted IS NOT NULL")
+    return Index(
+        f"ix_{table}_restricted",
+        "id",
+        postgresql_where=restricted,
+        sqlite_where=restricted,
+    )
 
 
 class Feature(Projection):
@@ -109,6 +121,7 @@ class Household(Projection, table=True):
         Index(None, "dwelling_id"),
         Index(None, "door_key", AREA_NO),
         Index(None, "phone_key", AREA_NO),
+        hidden("household"),
         check("rev", "rev >= 1"),
     )
 
@@ -123,6 +136,7 @@ class Household(Projection, table=True):
     languages: str = string()
     door_key: str | None = search()
     phone_key: str | None = search()
+    restricted: str | None = string(null=True)
 
 
 class Resident(Projection, table=True):
@@ -137,6 +151,7 @@ class Resident(Projection, table=True):
         Index(None, "household_id"),
         Index(None, "name_key", AREA_NO),
         Index(None, "phone_key", AREA_NO),
+        hidden("resident"),
         check("rev", "rev >= 1"),
     )
 
@@ -148,6 +163,7 @@ class Resident(Projection, table=True):
     status: str | None = string(null=True)
     name_key: str | None = search()
     phone_key: str | None = search()
+    restricted: str | None = string(null=True)
 
 
 class Visit(Projection, table=True):
@@ -158,6 +174,7 @@ class Visit(Projection, table=True):
     __table_args__ = (
         Index(None, AREA_NO),
         Index(None, "household_id"),
+        hidden("visit"),
         check("rev", "rev >= 1"),
     )
 
@@ -167,6 +184,7 @@ class Visit(Projection, table=True):
     text: str | None = string(null=True)
     visited_at_ms: int | None = big(null=True)
     visitor_id: str | None = ident(null=True)
+    restricted: str | None = string(null=True)
 
 
 class NotSame(StoredRow, table=True):

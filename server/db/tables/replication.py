@@ -84,11 +84,14 @@ class MutationRow(StoredRow, table=True):
 
 
 class RecordRow(StoredRow, table=True):
-    """The merged truth of one synced thing, and the exact bytes a phone may hold of it."""
+    """The merged truth of one synced thing, and the exact bytes a phone may hold of it.
+
+    `restricted` names the requests for which nobody may use it (`sync.restricting`).
+    """
 
     __tablename__ = "record"
     __held__ = held(
-        "id kind bucket area_no rev seq hash",
+        "id kind bucket area_no rev seq hash restricted",
         Purpose.SYNC,
         p1="truth body",
         retention=Retention.RECORD,
@@ -117,6 +120,7 @@ class RecordRow(StoredRow, table=True):
     truth: str = string()
     body: bytes = octets()
     hash: str = string()
+    restricted: str | None = string(null=True)
 
 
 class Bucket(StoredRow, table=True):
