@@ -18,10 +18,10 @@ from sync.decisions import decide_act
 from sync.edits import changed_cells, changed_elements, joined, looks_the_same
 from sync.erased import after_erasure, create_under_erased, erase, erase_unknown
 from sync.facts import (
+    bucket_after,
     bucket_of_new,
     bucket_under,
     derived_values,
-    grid_bucket,
     new_record,
     parent_of,
 )
@@ -40,7 +40,7 @@ from sync.lifecycle import (
     acts_of,
     begin,
 )
-from sync.merge import Rule, accept, contested_values, shown
+from sync.merge import accept, contested_values
 from sync.moving import move_home
 from sync.mutation import EMPTY, Mutation
 from sync.outcome import Code, Outcome
@@ -274,7 +274,7 @@ def _merged(
         deed,
         cells=cells,
         sets=joined(record.sets, sets) if sets else None,
-        bucket=_bucket_after(record, cells, rules),
+        bucket=bucket_after(record, cells, rules),
     )
     for name in sorted(cells):
         if contested_values(cells[name], rules[name]):
@@ -289,16 +289,6 @@ def _merged(
         return Verdict(outcome=Outcome.APPLIED, rev=after.rev)
     code = Code.ARCHIVED if is_archived(after) else None
     return Verdict(outcome=Outcome.MERGED, code=code, rev=after.rev)
-
-
-def _bucket_after(
-    record: Record, cells: Mapping[str, Cell], rules: Mapping[str, Rule]
-) -> str | None:
-    """The bucket a record moves to when its grid was set, None if it stays."""
-    if "grid" not in cells or KINDS[record.kind].home is not Home.GRID:
-        return None
-    grid = shown(cells["grid"], rules["grid"])
-    return None if grid is None else grid_bucket(grid)
 
 
 def _create(sheet: Sheet, kind: Kind, deed: Deed) -> Verdict:

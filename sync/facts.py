@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sync.kinds import KINDS, Home, Kind
-from sync.merge import Stamp, head_of
+from sync.merge import Rule, Stamp, head_of, shown
 from sync.mutation import EMPTY
 from sync.record import Cell, Record, Status
 from sync.sheet import CONFIG_BUCKET, Deed, Sheet
@@ -27,6 +27,16 @@ def area_bucket(area: str) -> str:
 def grid_in(bucket: str) -> str | None:
     """Return the id of the grid whose bucket this is, None for other buckets."""
     return bucket[len(_GRID) :] if bucket.startswith(_GRID) else None
+
+
+def bucket_after(
+    record: Record, cells: Mapping[str, Cell], rules: Mapping[str, Rule]
+) -> str | None:
+    """Return the bucket a record moves to when its grid was set, None if it stays."""
+    if "grid" not in cells or KINDS[record.kind].home is not Home.GRID:
+        return None
+    grid = shown(cells["grid"], rules["grid"])
+    return None if grid is None else grid_bucket(grid)
 
 
 def user_bucket(account: str) -> str:

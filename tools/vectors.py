@@ -20,6 +20,7 @@ from sync.rfc3339 import format_wall, parse_wall
 from sync.wire import decode_mutation
 from sync.wire_mutation import clock_object, read_clock
 from tools.vectors_merge import merge_vectors
+from tools.vectors_merged import merged_vectors
 from tools.vectors_outcomes import outcome_vectors
 from tools.vectors_tables import filled_pages
 from tools.vectors_town import clock_at, made_id
@@ -260,6 +261,7 @@ VECTORS: Mapping[str, Callable[[], dict[str, Any]]] = MappingProxyType(
         f"{FOLDER}/digest.json": digest_vectors,
         f"{FOLDER}/time.json": time_vectors,
         f"{FOLDER}/merge.json": merge_vectors,
+        f"{FOLDER}/merged.json": merged_vectors,
         f"{FOLDER}/outcomes.json": outcome_vectors,
     }
 )

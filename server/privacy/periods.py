@@ -22,6 +22,7 @@ JOBS: Final[Mapping[str, str]] = MappingProxyType(
         "break_glass": "broken glass reviewed long ago",
         "bucket_exit": "what left long ago",
         "data_key": "data keys",
+        "household_register": "registers that expired",
         "media_upload": COLLECTED,
         "resident_identifier": _NUMBERS,
         "snapshot": "snapshots made long ago",

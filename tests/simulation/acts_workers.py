@@ -14,7 +14,7 @@ STATES = ("active", "moved_out", "vacant")
 EDITS: tuple[Callable[[Dice], dict[str, Any]], ...] = (
     lambda dice: {"contact_phone": dice.one_of((*WORDS, None))},
     lambda dice: {"status": dice.one_of(STATES)},
-    lambda dice: {"size_band": dice.one_of(("1", "2"))},
+    lambda dice: {"last_verified_ms": dice.span(0, 5)},
     lambda dice: {"door": dice.one_of(WORDS), "visit_preference": "any"},
 )
 WRITING_STATEMENTS = 8
@@ -103,6 +103,25 @@ def register_person(world: World, number: int, pick: int, word: str) -> Told:
     return f"phone {number + 1} registers {world.name('resident', record)} in {home}"
 
 
+def fill_in(world: World, number: int, pick: int, word: str | None, left: Any) -> Told:
+    """A family and a person of it in one form; without a word the person has no name."""
+    dwelling = picked(world, number, "dwelling", pick)
+    if dwelling is None:
+        return None
+    phone, form = world.replicas[number].phone, f"form-{pick}"
+    made: list[str] = []
+
+    def work() -> None:
+        made.append(phone.create("household", set={"dwelling": dwelling}, group=form))
+        said = {"household": made[0]} | ({} if word is None else {"name": word})
+        phone.create("resident", set=said, group=form)
+
+    ended = _writes(world, number, left, work)
+    name = world.name("household", made[0]) if made else "a household"
+    what = "" if word is not None else ", who has no name,"
+    return f"phone {number + 1} registers {name} and a person{what} in one form{ended}"
+
+
 def claim(world: World, number: int, pick: int, acts: tuple[str, ...]) -> Told:
     task = picked(world, number, "task", pick)
     if task is None:
@@ -147,6 +166,16 @@ WORKERS_DO: Acts = {
     "register_family": Act(2, lambda d: (d.phone(), d.pick()), register_family),
     "register_person": Act(
         2, lambda d: (d.phone(), d.pick(), d.one_of(WORDS)), register_person
+    ),
+    "fill_in": Act(
+        2,
+        lambda d: (
+            d.phone(),
+            d.pick(),
+            d.one_of((*WORDS, None)),
+            d.death(0.1, 2 * WRITING_STATEMENTS),
+        ),
+        fill_in,
     ),
     "claim": Act(11, lambda d: (d.phone(), d.pick(), _claims(d)), claim),
     "send_nonsense": Act(1, lambda d: (d.phone(),), send_nonsense),

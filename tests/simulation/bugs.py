@@ -26,6 +26,7 @@ from sync.outcome import Code, Outcome
 from sync.record import Cell
 from sync.sheet import Verdict
 from tests.simulation import model
+from tests.simulation.files import Files
 from tests.simulation.model import ModelServer
 
 
@@ -198,7 +199,12 @@ def _last_writer_wins(accept):
     return wrong
 
 
-@_bug(sync.decide, "accept", "an author's base is not looked at: heads compete by time alone")
+@_bug(
+    sync.decide,
+    "accept",
+    "an author's base is not looked at: heads compete by time alone",
+    within=120,
+)
 def _base_not_looked_at(accept):
     return lambda cell, value, stamp, rule: accept(cell, value, replace(stamp, base=0), rule)
 
@@ -284,6 +290,28 @@ def _truncated_page_says_done(items):
     def wrong(bucket, start, room):
         found, _ = items(bucket, start, min(room, 2_000))
         return found, bucket.seq
+
+    return wrong
+
+
+@_bug(sync.push, "FAILS", "the sound half of a form counts although the other half fails")
+def _half_a_form(_fails):
+    return frozenset()
+
+
+@_bug(Files, "drop", "a snapshot is kept although something left its bucket")
+def _file_is_kept(_drop):
+    return lambda *_: None
+
+
+@_bug(Store, "apply_snapshot", "a snapshot is stored as if it were the end of the feed")
+def _file_is_the_end(apply_snapshot):
+    def wrong(store, snapshot):
+        gone = apply_snapshot(store, snapshot)
+        store.mark_complete([snapshot.page.id])
+        bucket = "UPDATE bucket SET seq = seq + 1 WHERE id = ?"
+        store._db.execute(bucket, (snapshot.page.id,))
+        return gone
 
     return wrong
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from sync.carrying import CARRIED
 from sync.dependants import leaders_of
+from sync.groups import parts
 from sync.ids import derived_id
 from sync.mutation import Mutation
 from sync.outcome import Outcome
@@ -158,11 +159,11 @@ def _queue(world: World, replica: Replica) -> Queue | None:
 
 
 def _dealt(queues: Sequence[Queue]) -> list[Queue]:
-    """The queues one mutation at a time, in turn."""
-    turns = itertools.zip_longest(*(queue for _, queue in queues))
+    """The queues one mutation or one form at a time, in turn."""
+    turns = itertools.zip_longest(*(parts(queue, 1) for _, queue in queues))
     devices = [device for device, _ in queues]
     return [
-        (device, (each,))
+        (device, tuple(one for one in each if isinstance(one, Mutation)))
         for turn in turns
         for device, each in zip(devices, turn, strict=True)
         if each is not None

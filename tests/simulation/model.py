@@ -9,9 +9,9 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from sync.canonical import digest_of, feed_item, record_body, record_hash
+from sync.canonical import feed_item, record_body, record_hash
 from sync.clock import offset_of
-from sync.exchange import BucketCursor, RawPage, SyncReply, SyncRequest
+from sync.exchange import BucketCursor, BucketPage, RawPage, SyncReply, SyncRequest, Take
 from sync.known import Author, DeviceState, Interval, Known, Located, Plan, Settled
 from sync.manifest import part_digests, part_of
 from sync.mutation import Malformed, Mutation
@@ -23,6 +23,9 @@ from sync.state import merged_into, state_of
 from sync.versions import SCHEMAS
 from sync.wire import assemble_reply, reply_head, sealed
 from sync.wire_mutation import group_of
+from tests.simulation.buckets import Bucket, Row
+from tests.simulation.buckets import items_after as _items
+from tests.simulation.files import File, Files
 from tests.simulation.places import located_in
 from tests.simulation.telling import gone, wire_outcome
 from tests.sync.backend import fresh
@@ -39,27 +42,6 @@ OTHER_DISPATCHER = "00000000-0000-7000-8000-00000000d15c"
 
 class StaleLease(Exception):  # noqa: N818
     """Two phones share an identity."""
-
-
-@dataclass
-class Row:
-    """One record in a bucket's feed."""
-
-    seq: int
-    hash: str
-    body: bytes
-
-
-@dataclass
-class Bucket:
-    """One feed. `exits` is record to (seq, the bucket it went to or the record it became)."""
-
-    seq: int = 0
-    rows: dict[str, Row] = field(default_factory=dict)
-    exits: dict[str, tuple[int, str]] = field(default_factory=dict)
-
-    def digest(self) -> str:
-        return digest_of(row.hash for row in self.rows.values())
 
 
 @dataclass
@@ -99,6 +81,7 @@ class ModelServer:
         self.next_sync_s = 0
         self.schemas = SCHEMAS
         self.purge_after_s: int | None = None
+        self.files = Files()
         self._leases = 0
         self.enrol(DISPATCHER, CONSOLE)
         self.enrol(OTHER_DISPATCHER, OTHER_CONSOLE)
@@ -143,6 +126,7 @@ class ModelServer:
             for account, held in self.assignments.items()
         }
         kept.journal = []
+        kept.files = Files(least=self.files.least)
         return kept
 
     def restored(self, lost: "ModelServer") -> "ModelServer":
@@ -179,9 +163,7 @@ class ModelServer:
             purge_after_s=self.purge_after_s,
             schema=self.schemas.told_to(request.app_schema),
         )
-        return assemble_reply(
-            reply_head(head), list(self._pages(allowed, cursors, request.max_bytes or 2**20))
-        )
+        return assemble_reply(reply_head(head), list(self._pages(allowed, cursors, request)))
 
     def manifest(self, name: str, wanted: Sequence[str] | None) -> dict[str, object]:
         """List a bucket, or the parts `wanted`; None is the digests of all parts."""
@@ -313,6 +295,7 @@ class ModelServer:
             if left.rows.pop(record.id, None) is not None:
                 left.seq += 1
                 left.exits[record.id] = (left.seq, into or record.bucket)
+                self.files.drop(before.bucket)
         if into is not None:
             return
         bucket = self.buckets.setdefault(record.bucket, Bucket())
@@ -323,13 +306,56 @@ class ModelServer:
             bucket.exits.pop(record.id, None)
 
     def _pages(
-        self, allowed: Iterable[str], cursors: Mapping[str, BucketCursor], room: int
+        self,
+        allowed: Iterable[str],
+        cursors: Mapping[str, BucketCursor],
+        request: SyncRequest,
     ) -> Iterable[RawPage]:
+        room = request.max_bytes or 2**20
         for name in sorted(allowed):
-            page = self._page(name, cursors.get(name), room)
+            cursor = cursors.get(name)
+            if Take.SNAPSHOT in request.takes and (cursor is None or cursor.seq == 0):
+                offered = self._offered(name, listed=cursor is not None)
+                if offered is not None:
+                    yield offered
+                    continue
+            page = self._page(name, cursor, room)
             if page is not None:
                 room -= sum(len(item) for item in page.items)
                 yield page
+
+    def file(self, name: str, wanted: tuple[int, int]) -> File:
+        """Return the file of a bucket; another one than `wanted` if that is not kept."""
+        bodies = [row.body for row in self.buckets[name].rows.values()]
+        return self.files.of(self._head(name), bodies, wanted)
+
+    def _head(self, name: str) -> BucketPage:
+        bucket = self.buckets[name]
+        return BucketPage(
+            id=name,
+            epoch=self.incarnation,
+            from_seq=0,
+            seq=bucket.seq,
+            digest=bucket.digest(),
+            count=len(bucket.rows),
+        )
+
+    def _offered(self, name: str, *, listed: bool) -> RawPage | None:
+        """A page that offers a file instead of items; None if the bucket is not worth one."""
+        if not self.files.is_large(len(self.buckets.get(name, Bucket()).rows)):
+            return None
+        head = self._head(name)
+        return RawPage(
+            id=name,
+            epoch=head.epoch,
+            from_seq=0,
+            seq=0,
+            digest=head.digest,
+            count=head.count,
+            reset=listed,
+            more=True,
+            snapshot=self.files.offer(head),
+        )
 
     def _page(self, name: str, cursor: BucketCursor | None, room: int) -> RawPage | None:
         bucket = self.buckets.get(name, Bucket())
@@ -360,23 +386,6 @@ class ModelServer:
             reset=reset,
             more=reached < bucket.seq,
         )
-
-
-def _items(bucket: Bucket, start: int, room: int) -> tuple[list[bytes], int]:
-    items: list[bytes] = []
-    reached = start
-    if room <= 0:
-        return items, reached
-    for row in sorted(bucket.rows.values(), key=lambda each: each.seq):
-        if row.seq <= start:
-            continue
-        item = feed_item(row.body, row.hash)
-        if items and len(item) > room:
-            return items, reached
-        room -= len(item)
-        items.append(item)
-        reached = row.seq
-    return items, bucket.seq
 
 
 def _group_of_last(device: Device) -> str | None:

@@ -10,6 +10,7 @@ from typing_extensions import override
 
 from sync.errors import ProtocolError, UnsupportedProtocol
 from sync.wire import decode_request
+from tests.simulation.files import File
 from tests.simulation.model import ModelServer, StaleLease
 
 
@@ -18,7 +19,8 @@ class ModelTransport(httpx.BaseTransport):
 
     A worker's token is the account's id, a device's token is the device's id. `server` may be
     replaced while phones hold on to this transport, as a restore replaces a database.
-    `check_reply` sees the server, the device and each reply at the moment it is given.
+    `check_reply` sees the server, the device and each reply at the moment it is given,
+    `check_file` each snapshot.
     """
 
     def __init__(
@@ -29,6 +31,7 @@ class ModelTransport(httpx.BaseTransport):
     ) -> None:
         self.server = server
         self.check_reply = check_reply
+        self.check_file: Callable[[ModelServer, str, str, File], None] = lambda *_: None
         self._numbers = itertools.count(1)
         self.seen: list[tuple[str, bytes, bytes]] = []
 
@@ -53,11 +56,27 @@ class ModelTransport(httpx.BaseTransport):
                 200, json=server.items(allowed, json.loads(content)["records"])
             )
         what, _, bucket = path.partition("/")
+        if what == "snapshots":
+            return self._file(device, request, *bucket.split("/"))
         bucket, _, parts = bucket.partition("/")
         if what != "manifests" or bucket not in allowed:
             return _problem(404, "not-found")
         wanted = None if parts else request.url.params.get_list("part")
         return httpx.Response(200, json=server.manifest(bucket, wanted))
+
+    def _file(
+        self, device: str, request: httpx.Request, bucket: str, epoch: str, seq: str
+    ) -> httpx.Response:
+        """Answer a snapshot or a piece of one; lead on if it is not kept any more."""
+        server = self.server
+        if bucket not in server.allowed(server.devices[device].account):
+            return _problem(404, "not-found")
+        file = server.file(bucket, (int(epoch), int(seq)))
+        if (file.epoch, file.seq) != (int(epoch), int(seq)):
+            there = f"/v1/sync/snapshots/{bucket}/{file.epoch}/{file.seq}"
+            return httpx.Response(307, headers={"location": there})
+        self.check_file(server, device, bucket, file)
+        return file.answer(request.headers)
 
     def _enrol(self, account: str) -> httpx.Response:
         device = f"{account[:-12]}{next(self._numbers):012x}"

@@ -80,7 +80,15 @@ def test_the_seeds_lead_everywhere():
     told = " ".join(line for each in runs for _, line in each.told)
     for trouble in Trouble:
         assert trouble.value.replace("-", " ") in told
-    for what in ("restored", "put back", "works again", "arrives at last", "reboots", "is set"):
+    for what in (
+        "restored",
+        "put back",
+        "works again",
+        "arrives at last",
+        "reboots",
+        "is set",
+        "form",
+    ):
         assert what in told
 
 

@@ -19,9 +19,11 @@ from sync.outcome import Code, Outcome
 from sync.record import Cell, Head, Record
 from sync.wire import decode_reply
 from tests.simulation.device import Replica
+from tests.simulation.files import File
 from tests.simulation.model import CONFIG, Entry, ModelServer
 
 FACTS = frozenset({"report", "visit", "note"})
+WITHOUT_EFFECT = frozenset({Outcome.INVALID, Outcome.HELD, Outcome.QUARANTINED})
 FACT_MAY_WAIT_FOR = frozenset({Code.UNKNOWN_PARENT, Code.UNKNOWN_ACTOR})
 CRASHED = "the rules never raise"
 Place = tuple[str, str]
@@ -71,7 +73,7 @@ class ServerWatch:
         self.books = Books()
         self.answered: set[Outcome] = set()
         self._leases: dict[str, list[str]] = {}
-        self._reply = ("", "", False)
+        self._reply: tuple[str, str, frozenset[str]] = ("", "", frozenset())
 
     def renewed(self, books: Books) -> None:
         """Go on from a backup's books; leases of the time before it are accepted once."""
@@ -97,7 +99,16 @@ class ServerWatch:
                 row = server.buckets[page.id].rows.get(item.record)
                 current = row is not None and row.hash == item.hash
                 promise(current, "one snapshot", f"an older {item.kind} was sent")
-        self._reply = device, decoded.lease, any(page.reset for page in decoded.buckets)
+        anew = frozenset(page.id for page in decoded.buckets if page.reset)
+        self._reply = device, decoded.lease, anew
+
+    def file(self, server: ModelServer, device: str, bucket: str, file: File) -> None:
+        """Check a snapshot when it is given: its scope, and that nothing in it has left."""
+        allowed = self.allowed(server.devices[device].account)
+        promise(bucket in allowed, "nothing outside the scope is sent", bucket)
+        for each in file.records():
+            there = each["record"] in server.buckets[bucket].rows
+            promise(there, "nothing that left is in a file", each["kind"])
 
     def exchange(self, replica: Replica, request: Mapping[str, Any], *, read: bool) -> None:
         """Check an answered request: its lease, and that nothing is compared without need.
@@ -105,7 +116,7 @@ class ServerWatch:
         `read` says whether the phone was waiting for this answer; an old request that arrives
         at last says what held when it was made.
         """
-        device, lease, reset = self._reply
+        device, lease, anew = self._reply
         issued = self._leases.setdefault(device, [])
         shown = request.get("lease")
         if issued and shown is not None and shown in issued:
@@ -115,10 +126,12 @@ class ServerWatch:
         if lease not in issued:
             issued.append(lease)
         if read and not replica.damaged:
-            promise(not reset, "no missed change", "a digest differs")
             for each in request["buckets"]:
-                anew = each["seq"] == 0 and each["digest"] != EMPTY_DIGEST
-                promise(not anew, "no missed change", "a bucket is fetched anew")
+                followed = each["seq"] > 0
+                reset = followed and each["id"] in anew
+                promise(not reset, "no missed change", "a digest differs")
+                fetched = not followed and each["digest"] != EMPTY_DIGEST
+                promise(not fetched, "no missed change", "a bucket is fetched anew")
 
     # what is decided
 
@@ -133,6 +146,7 @@ class ServerWatch:
             promise(each.code is not Code.SERVER_FAULT, CRASHED, f"a {each.kind}")
         self._check_times(entry)
         self._check_facts(entry)
+        _check_groups(entry)
         for record_id, after in plan.writes.items():
             before = plan.before[record_id]
             _check_status(before, after)
@@ -224,6 +238,18 @@ def _check_status(before: Record | None, after: Record) -> None:
     was = (before.status.epoch, ranks[before.status.state])
     now = (after.status.epoch, ranks[after.status.state])
     promise(now >= was, "status never goes down inside an epoch", after.kind)
+
+
+def _check_groups(entry: Entry) -> None:
+    """What one form says counts as a whole or not at all, but for the facts in it."""
+    form = {each.n: each.group for each in entry.batch}
+    effects: dict[str, set[bool]] = {}
+    for each in entry.plan.settled:
+        name = form[each.n]
+        if name is not None and each.kind not in FACTS:
+            effects.setdefault(name, set()).add(each.outcome in WITHOUT_EFFECT)
+    whole = all(len(each) == 1 for each in effects.values())
+    promise(whole, "a form counts as a whole", "only a part of it")
 
 
 class PhoneWatch:

@@ -22,6 +22,7 @@ from tests.simulation.watch import Books, PhoneWatch, ServerWatch, promise
 WORKERS = tuple(f"00000000-0000-7000-8000-00000000b{n:03}" for n in range(6))
 MORE_HOLDINGS = ((3, 0), (3, 2), (4, 1), (5, 2))
 SKEWS_MS = (0, 3 * 86_400_000, -7_200_000, 45_000, 0, -1_000)
+FILE_RECORDS_MIN = 7
 
 
 class World:
@@ -31,6 +32,8 @@ class World:
         self._folder = Path(tempfile.mkdtemp(dir=memory()))
         self.watch = ServerWatch()
         self.city = City(check_reply=self.watch.reply, handsets=0)
+        self.city.server.files.least = FILE_RECORDS_MIN
+        self.city.transport.check_file = self.watch.file
         self.restores = 0
         self._backup: tuple[ModelServer, Books] | None = None
         self._names: dict[str, str] = {}
