@@ -26,7 +26,7 @@ upload_client() {
   local folder
   folder="$(dirname "${BASH_SOURCE[0]}")/../tests/media/foreign"
   [ -d "$folder/node_modules/tus-js-client" ] ||
-    npm ci --prefix "$folder" --no-audit --no-fund --ignore-scripts --silent
+    npm ci --prefix "$folder" --no-audit --no-fund --ignore-scripts --loglevel=error
 }
 
 needed="$(missing)"
