@@ -46,7 +46,7 @@ nightly: .venv/.dev ## Ten thousand seeds on every core, then the properties wit
 	$(MAKE) disclosure
 
 disclosure: services .venv/.dev ## Ask everything of the API and look for what lies outside of a scope
-	JINGWEI_DISCLOSURE_QUESTIONS=10000 JINGWEI_DISCLOSURE_SEED=$$$$ \
+	DISCLOSURE_QUESTIONS=10000 DISCLOSURE_SEED=$$$$ \
 		$(BIN)/python -m pytest $(ARGS) tests/disclosure
 
 faults: services .venv/.dev ## Break the real server on purpose and count, e.g. make faults ARGS="--class kills"

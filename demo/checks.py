@@ -7,6 +7,7 @@ in plain SQL, digests are computed from stored bytes, and the truth is decoded b
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -19,7 +20,10 @@ from sync.record import Cell, Record
 
 EFFECTIVE = frozenset({"applied", "merged", "conflict", "unchanged"})
 PLAIN_KINDS = frozenset({"household", "resident", "visit", "report"})
-"""Kinds whose revision moves only by mutations of the record itself, each to a new number."""
+"""Kinds whose revision moves only by mutations of the record itself, each to a new number.
+
+A household's moves once more by each visit that was done and is the latest so far.
+"""
 
 _CLAIM = "claim"
 
@@ -172,13 +176,28 @@ class Ledger:
         found = [
             f"mutation {n} stored {len(r)} times" for (_, n), r in self.rows.items() if r[1:]
         ]
+        verified = self._verified()
         for record_id, stored in self.records.items():
             if stored.kind in PLAIN_KINDS:
                 rows = self.by_record.get(record_id, ())
                 asked = len({each.rev for each in rows if each.outcome in EFFECTIVE})
-                again = max(0, stored.rev - asked)
+                again = max(0, stored.rev - asked - verified[record_id])
                 found += [f"a {stored.kind} changed once too often"] * again
         return found + self._surplus(_CLAIM) + self._surplus("incident")
+
+    def _verified(self) -> Counter[str]:
+        """How often a visit that was done was the latest of its household so far."""
+        times: Counter[str] = Counter()
+        latest: dict[str, int] = {}
+        for row in sorted(self.mutations, key=lambda each: each.pos):
+            if row.kind != "visit" or row.outcome not in EFFECTIVE:
+                continue
+            visit = self._record(row.record)
+            home, at_ms = _first(visit, "household"), _first(visit, "visited_at_ms")
+            if _first(visit, "outcome") == "done" and at_ms > latest.get(home, 0):
+                latest[home] = at_ms
+                times[home] += 1
+        return times
 
     def _surplus(self, kind: str) -> list[str]:
         """Records made by rule: one claim for an act, one incident for a report, no more."""
@@ -195,6 +214,11 @@ def _holds(cell: Cell | None, value: Any) -> bool:
     if cell is None:
         return False
     return any(head.value == value for head in (*cell.heads, *cell.kept))
+
+
+def _first(record: Record, name: str) -> Any:
+    """The value of a field that nobody may change."""
+    return record.fields[name].heads[0].value
 
 
 def _saw(later: Mutated, row: Mutated) -> bool:

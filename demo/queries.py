@@ -26,8 +26,9 @@ class Stored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mutated:
-    """One mutation as the store has it."""
+    """One mutation as the store has it; `pos` is its place in the log."""
 
+    pos: int
     device: str
     n: int
     record: str
@@ -92,7 +93,7 @@ def mutations(db: Connection) -> list[Mutated]:
     rows = db.execute(
         text(
             "SELECT device_id, n, record_id, kind, outcome, rev, base, at_ms, quality, body,"
-            " device.console"
+            " device.console, pos"
             " FROM mutation JOIN device ON device.id = device_id ORDER BY device_id, n"
         )
     )
@@ -109,6 +110,7 @@ def mutations(db: Connection) -> list[Mutated]:
             quality=row[8],
             body=bytes(row[9]),
             console=bool(row[10]),
+            pos=row[11],
         )
         for row in rows
     ]

@@ -19,6 +19,7 @@ def mutation(n: int, value: str, *, base: int, rev: int, device: str = DEVICE) -
     """An edit of the household's door."""
     body = canonical({"n": n, "record": HOME, "base": base, "set": {"door": value}})
     return Mutated(
+        pos=n,
         device=device,
         n=n,
         record=HOME,
@@ -125,6 +126,29 @@ def test_an_effect_that_happened_twice_is_found() -> None:
     twice = {HOME: household("02", rev=3, n=2)}
     assert examine([], MUTATIONS, twice).twice == ("a household changed once too often",)
     assert examine([], [*MUTATIONS, MUTATIONS[1]], RECORDS).twice
+
+
+def visit(pos: int, at_ms: int, *, outcome: str = "done") -> tuple[Mutated, Stored]:
+    """A visit of the household, as a mutation and as a record."""
+    key = f"{pos:08}-0000-7000-8000-000000000001"
+    said = {"household": HOME, "outcome": outcome, "visited_at_ms": at_ms}
+    fields = {
+        name: Cell(heads=(Head(value=value, rev=1, device=DEVICE, n=pos, at_ms=1),))
+        for name, value in said.items()
+    }
+    record = Record(id=key, kind="visit", bucket=BUCKET, rev=1, fields=fields)
+    made = replace(MUTATIONS[0], n=pos, pos=pos, record=key, kind="visit", rev=1)
+    stored = replace(RECORDS[HOME], kind="visit", rev=1, truth=encode_record(record))
+    return made, stored
+
+
+def test_a_household_changes_once_more_by_each_visit_that_is_the_latest_so_far() -> None:
+    made = [visit(7, 50), visit(8, 90), visit(9, 70), visit(10, 99, outcome="nobody_home")]
+    told = [*MUTATIONS, *(mutated for mutated, _ in made)]
+    visits = {mutated.record: stored for mutated, stored in made}
+    for rev, twice in ((4, 0), (5, 1)):
+        records = {**visits, HOME: household("02", rev=rev, n=2)}
+        assert len(examine([], told, records).twice) == twice
 
 
 def test_a_record_made_by_rule_twice_is_found() -> None:

@@ -40,8 +40,8 @@ from tests.disclosure.town import Town, build, settle, worked
 from tests.server.numbers import Numbers
 
 pytestmark = [pytest.mark.anyio, pytest.mark.db]
-QUESTIONS = int(os.environ.get("JINGWEI_DISCLOSURE_QUESTIONS", "300"))
-SEED = int(os.environ.get("JINGWEI_DISCLOSURE_SEED", "1"))
+QUESTIONS = int(os.environ.get("DISCLOSURE_QUESTIONS", "300"))
+SEED = int(os.environ.get("DISCLOSURE_SEED", "1"))
 API = Path(__file__).resolve().parents[2] / "openapi.yaml"
 
 

@@ -219,8 +219,8 @@ def deadlocks(cluster: Cluster, database: str) -> int:
 
 _REFUSE = (
     "CREATE SEQUENCE refusals",
-    """CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-    IF nextval('refusals') % {every} <> 0 THEN
+    """CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+    AS $$ BEGIN IF nextval('refusals') % {every} <> 0 THEN
       RAISE EXCEPTION 'forced' USING ERRCODE = '{state}';
     END IF;
     RETURN NULL;
