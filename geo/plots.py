@@ -22,6 +22,8 @@ from geo.partition import Place
 from geo.polygon import normal_boundary, polygonal
 
 PLOTS_MAX: Final = 5_000
+# About a metre: ground between homes closer than that would vanish when boundaries are rounded.
+_DECIMALS: Final = 5
 # A border this short is a corner.
 _BORDER_M_MIN: Final = 0.05
 # Across a barrier, and between pieces of ground that do not touch.
@@ -64,14 +66,14 @@ def plots_of(
 ) -> Plots:
     """Divide some ground (valid, WGS 84 degrees) among the places with homes on it.
 
-    A place outside of the ground counts where the nearest plot is. Barriers are lines.
+    Homes about a metre apart share a place. One outside of the ground counts where the nearest
+    plot is. Barriers are lines.
 
     Raises:
         GeoError: `no-homes` without any, `too-many-homes` for more than `PLOTS_MAX` places.
     """
-    places = sorted(
-        zip(homes.lons.tolist(), homes.lats.tolist(), homes.households.tolist(), strict=True)
-    )
+    lons, lats = (np.round(each, _DECIMALS).tolist() for each in (homes.lons, homes.lats))
+    places = sorted(zip(lons, lats, homes.households.tolist(), strict=True))
     at = {key: sum(x[2] for x in same) for key, same in groupby(places, key=lambda x: x[:2])}
     if not at:
         raise GeoError("", "no-homes", "There are no homes on this ground")

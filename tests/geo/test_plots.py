@@ -69,10 +69,15 @@ def test_homes_at_one_place_are_one_plot() -> None:
     assert area_m2(plots.boundary([0])) == pytest.approx(area_m2(GROUND))
 
 
+def test_homes_a_hand_apart_are_one_plot() -> None:
+    plots = plots_of(GROUND, homes((0.5, 0.5, 2), (0.5, 0.5 + 1e-9, 3), (0.5, 0.51, 1)))
+    assert [each.weight for each in plots.places] == [5, 1]
+
+
 def test_ground_without_homes_or_with_too_many_is_refused() -> None:
     with pytest.raises(GeoError, match="no homes"):
         plots_of(GROUND, homes())
-    many = [(at / PLOTS_MAX, 0.5, 1) for at in range(PLOTS_MAX + 1)]
+    many = [(at / 100, at % 100 / 100, 1) for at in range(PLOTS_MAX + 1)]
     with pytest.raises(GeoError, match="More than"):
         plots_of(GROUND, homes(*many))
 
