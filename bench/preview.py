@@ -181,7 +181,7 @@ async def measure(where: Database, households: int) -> dict[str, Any]:
         checking, _ = await _best(store, where, lambda db: _checked(db, asking, change.id))
     finally:
         await store.close()
-    moved = sum(each.households for each in preview.flows)
+    moved = sum(each.households or 0 for each in preview.flows)
     if (moved, preview.orphans) != (households, 0) or located < households:
         raise SystemExit(f"{moved} of {households} would move, {preview.orphans} orphans")
     return {

@@ -24,6 +24,7 @@ from server.boundaries.schemas import (
     CheckedBody,
     PreviewBody,
 )
+from server.boundaries.telling import change_told, preview_told
 from server.consolewrites import Asking, tagged
 from server.deps import Now, StoreDep
 from server.identity.access import require
@@ -95,11 +96,14 @@ async def draw_change(
 async def read_change(
     *, change_id: PathId, principal: Drawer, store: StoreDep, now: Now
 ) -> Response:
-    """Return one boundary change with its edits, and what publishing it did."""
+    """Return one boundary change with its edits, and what publishing it did.
+
+    Who only draws is told no number of households.
+    """
     found = await store.read(
         lambda db: change_body(the_change(db, scope_of(db, principal, now), change_id))
     )
-    return tagged(found, found.rev)
+    return tagged(change_told(principal, found), found.rev)
 
 
 @router.put(
@@ -160,7 +164,10 @@ async def validate_change(
 async def preview_change(
     *, change_id: PathId, principal: Drawer, store: StoreDep, now: Now
 ) -> PreviewBody:
-    """Tell what publishing would move, from grid and worker to grid and worker."""
+    """Tell what publishing would move, from grid and worker to grid and worker.
+
+    Who only draws is told no number of households, and no worker.
+    """
 
     def read(db: Connection) -> tuple[Case, Around]:
         scope = scope_of(db, principal, now)
@@ -170,7 +177,8 @@ async def preview_change(
     case, near = await store.read(read)
 
     def work() -> PreviewBody:
-        return preview_of(case, occupants_of(case, near.residence), near)
+        preview = preview_of(case, occupants_of(case, near.residence), near)
+        return preview_told(principal, preview)
 
     return await asyncio.to_thread(work)
 

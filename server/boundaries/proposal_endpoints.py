@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from server.areas.queries import scope_of
 from server.boundaries import drafting
-from server.boundaries.access import DRAWING
+from server.boundaries.access import DRAWING, PUBLISHING
 from server.boundaries.drawing import read_shapes
 from server.boundaries.examining import Case, case_of
 from server.boundaries.moving import occupants_of
@@ -17,6 +17,7 @@ from server.boundaries.problems import StaleBoundary
 from server.boundaries.proposing import parts_told, proposed, quarter_of, read_barriers
 from server.boundaries.reading import the_change
 from server.boundaries.schemas import ChangeBody, ProposalBody, ProposalRequest
+from server.boundaries.telling import preview_told
 from server.consolewrites import Asking, tagged
 from server.deps import Now, StoreDep
 from server.identity.access import require
@@ -62,9 +63,11 @@ async def propose_partition(
     def told() -> ProposalBody:
         return ProposalBody(
             change=made,
-            parts=parts_told(proposal),
+            parts=parts_told(proposal, counts=principal.role in PUBLISHING),
             deviation=round(proposal.deviation, 4),
-            preview=preview_of(case, occupants_of(case, near.residence), near),
+            preview=preview_told(
+                principal, preview_of(case, occupants_of(case, near.residence), near)
+            ),
         )
 
     answer = await asyncio.to_thread(told)

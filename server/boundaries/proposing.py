@@ -203,9 +203,9 @@ class _Edits:
         return kept
 
 
-def parts_told(proposal: Proposed) -> list[PartBody]:
-    """The grids of a proposal by code."""
+def parts_told(proposal: Proposed, *, counts: bool) -> list[PartBody]:
+    """The grids of a proposal by code, with their households if `counts`."""
     return [
-        PartBody(code=code, households=households)
+        PartBody(code=code, households=households if counts else None)
         for code, households in sorted(proposal.households.items())
     ]

@@ -17,6 +17,7 @@ EDITS_MAX = 200
 IMPORTED_EDITS_MAX = 2_000
 PIECES_MAX = 50
 REASON_CHARS_MAX = 500
+UNTOLD = "null for who only draws: a shape around one home would tell of it."
 
 Geometry = Annotated[
     dict[str, Any],
@@ -170,7 +171,7 @@ class MovedBody(BaseModel):
     """How many moved."""
 
     dwellings: int
-    households: int
+    households: int | None = Field(description=UNTOLD)
     incidents: int
     tasks: int
 
@@ -262,18 +263,18 @@ class FlowBody(BaseModel):
     from_grid: str
     to_grid: str | None = Field(description="null: in no grid, which refuses the change.")
     dwellings: int
-    households: int
+    households: int | None = Field(description=UNTOLD)
     incidents: int
     tasks: int
-    from_workers: list[str]
+    from_workers: list[str] = Field(description="Empty for who only draws, as `to_workers` is.")
     to_workers: list[str]
 
 
 class LoadBody(BaseModel):
     """What there is to look after: before, and as it would be."""
 
-    households_before: int
-    households_after: int
+    households_before: int | None = Field(description=UNTOLD)
+    households_after: int | None = Field(description=UNTOLD)
     incidents_before: int
     incidents_after: int
     tasks_before: int
@@ -299,7 +300,7 @@ class PreviewBody(BaseModel):
     publishable: bool = Field(description="No orphans, and not more moves than the limit.")
     flows: list[FlowBody]
     grids: list[GridLoadBody]
-    workers: list[WorkerLoadBody]
+    workers: list[WorkerLoadBody] = Field(description="None for who only draws.")
     ambiguous: int = Field(description="Dwellings and incidents near a new border.")
     ambiguous_first: list[str] = Field(description="Ids of the first 100 of them.")
     orphans: int = Field(description="Dwellings and incidents that would be in no grid.")
@@ -329,7 +330,7 @@ class PartBody(BaseModel):
     """A grid of a proposal."""
 
     code: str
-    households: int
+    households: int | None = Field(description=UNTOLD)
 
 
 class ProposalBody(BaseModel):

@@ -311,7 +311,7 @@ async def test_the_preview_tells_flows_loads_and_what_is_ambiguous(
 ) -> None:
     await store.write(lambda db: settle(db, world, "G1", 3))
     change = await drawn(desk, *moved_border(desk, 0.45), edge_m=8.0)
-    preview = await ask(desk, change, "preview")
+    preview = await ask(desk, change, "preview", "dispatcher")
     here, there = world.grids["G1"], world.grids["G2"]
     assert preview["flows"] == [
         {
@@ -334,6 +334,16 @@ async def test_the_preview_tells_flows_loads_and_what_is_ambiguous(
     assert (workers["bob"]["households_before"], workers["bob"]["households_after"]) == (5, 5)
     assert (preview["ambiguous"], preview["ambiguous_first"]) == (1, [world.dwellings["G1"]])
     assert (preview["orphans"], preview["moving"], preview["publishable"]) == (0, 1, True)
+    drawer = await ask(desk, change, "preview", "analyst")
+    nobody: dict[str, Any] = {"households": None, "from_workers": [], "to_workers": []}
+    assert drawer["flows"] == [preview["flows"][0] | nobody]
+    untold = {"households_before": None, "households_after": None}
+    assert drawer["grids"] == [each | untold for each in preview["grids"]]
+    assert drawer["workers"] == []
+    told_both = ("ambiguous", "ambiguous_first", "orphans", "moving", "publishable")
+    assert {name: drawer[name] for name in told_both} == {
+        name: preview[name] for name in told_both
+    }
 
 
 def test_orphans_and_more_moves_than_the_limit_refuse_a_change() -> None:

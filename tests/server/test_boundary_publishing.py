@@ -55,6 +55,10 @@ async def test_a_split_closes_one_grid_and_opens_two(
         "moved": {"dwellings": 1, "households": 1, "incidents": 0, "tasks": 0},
         "assignments": 4,
     }
+    for login, households in (("analyst", None), ("dispatcher", 1)):
+        seen = (await desk.get(f"{CHANGES}/{change['id']}", login)).json()
+        moved = {**change["result"]["moved"], "households": households}
+        assert seen["result"] == {**change["result"], "moved": moved}
     household = await desk.get(f"/v1/households/{world.households['G1']}", "dispatcher")
     assert household.json()["grid"] == now["G1E"]
     assert await store.read(lambda db: list(compare(db))) == []
@@ -109,7 +113,7 @@ async def test_open_work_moves_with_the_ground_and_closed_work_stays(
     open_one = await dispatched(desk)
     task = await step(desk, await task_of(desk, open_one), "accept", login="ann")
     change = await drawn(desk, halved(desk))
-    preview = await ask(desk, change, "preview")
+    preview = await ask(desk, change, "preview", "dispatcher")
     (flow,) = [each for each in preview["flows"] if each["incidents"]]
     assert (flow["incidents"], flow["tasks"]) == (1, 1)
     assert flow["from_workers"] == ["ann", "bob"]
@@ -270,7 +274,7 @@ async def test_what_the_preview_tells_is_what_is_done(
         "into": {"code": "G34", "name": "Harbour"},
     }
     change = await drawn(desk, merger, *moved_border(desk, 1.6))
-    preview = await ask(desk, change, "preview")
+    preview = await ask(desk, change, "preview", "dispatcher")
     before = {each["code"]: each["households_after"] for each in preview["grids"]}
     told_of = {
         what: sum(each[what] for each in preview["flows"])
