@@ -262,6 +262,7 @@ async def test_a_report_keeps_the_version_of_when_it_was_observed(
         after,
     )
     one = (await desk.get(f"/v1/reports/{report['id']}", "dispatcher")).json()
+    assert one.pop("measured")["datum"] == "wgs84"
     assert one == first
     elsewhere = {"class": "0102", "text": "Far away", "grid": world.grids["G1"]}
     nowhere = await desk.done("/v1/reports", "dispatcher", elsewhere)
