@@ -101,7 +101,7 @@ async def test_visits_leave_with_their_notes_wherever_they_moved(
     before = await store.read(feeds)
     await phone.sync(
         [
-            phone.change(visit, "visit", 0, set={"household": home, "outcome": "done"}),
+            phone.change(visit, "visit", 0, set={"household": home, "outcome": "not_home"}),
             phone.change(note, "note", 0, set={"parent": visit, "text": "Asked for a ramp."}),
         ]
     )
@@ -142,7 +142,7 @@ async def test_steps_go_on_and_the_doctor_brings_back_what_no_date_let_leave(
     phone, home = await RawPhone.enrol(client, world.tokens["ann"]), world.households["G1"]
     before = await store.read(feeds)
     visits = [
-        phone.change(new_id(), "visit", 0, set={"household": home, "outcome": "done"})
+        phone.change(new_id(), "visit", 0, set={"household": home, "outcome": "not_home"})
         for _ in range(150)
     ]
     await phone.sync(visits)
