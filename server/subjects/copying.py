@@ -60,6 +60,7 @@ PLACES: Final[Mapping[str, str]] = MappingProxyType(
         "media_declaration": _MATTERS,
         "media_upload": _MATTERS,
         "mutation": "history",
+        "not_same": _STAFF,
         "note": "records",
         "notice": _STAFF,
         "record": "records",

@@ -17,6 +17,7 @@ from tests.server.desk import Desk
 from tests.server.followers import Follower
 from tests.server.phones import RawPhone, held
 from tests.server.test_upkeep import move
+from tests.walls import beyond
 from tests.world import World, centre_e7
 
 RECORD, BUCKET, EXIT = (each.__table__ for each in (RecordRow, Bucket, BucketExit))
@@ -80,7 +81,7 @@ async def differences(store: Store) -> list[Any]:
 
 
 async def execute(store: Store, statement: Any) -> int:
-    return await store.write(lambda db: db.execute(statement).rowcount)
+    return await store.write(beyond(lambda db: db.execute(statement).rowcount))
 
 
 def of_record(record: str, **values: Any) -> Any:

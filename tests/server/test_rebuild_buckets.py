@@ -26,6 +26,7 @@ from tests.server.rebuilding import (
     of_record,
     repaired,
 )
+from tests.walls import beyond
 from tests.world import World, centre_e7, settle
 
 __all__ = ["follower"]
@@ -192,7 +193,7 @@ async def test_the_times_of_a_lost_typed_row_are_those_of_the_log(
         return row.created_ms, row.updated_ms
 
     times = {
-        kind: await store.read(partial(read, kind=kind, record=record))
+        kind: await store.read(beyond(partial(read, kind=kind, record=record)))
         for kind, record in (("household", home), ("incident", made))
     }
     assert times["household"][0] < times["household"][1] < now

@@ -192,17 +192,17 @@ async def test_two_phones_editing_one_field_keep_both_values(
     ann = await RawPhone.enrol(client, world.tokens["ann"])
     bob = await RawPhone.enrol(client, world.tokens["bob"])
     household = world.households["G1"]
-    first = ann.change(household, "household", 1, set={"contact_phone": "12"})
-    second = bob.change(household, "household", 1, set={"contact_phone": "21"})
+    first = ann.change(household, "household", 1, set={"size_band": "1"})
+    second = bob.change(household, "household", 1, set={"size_band": "2"})
     assert outcomes(await ann.sync([first])) == {}
     reply = await bob.sync([second])
     assert outcomes(reply) == {1: "conflict"}
     state = held(reply)[household]["state"]
-    assert state["conflicts"] == ["contact_phone"]
+    assert state["conflicts"] == ["size_band"]
     listed = await client.get("/v1/conflicts", headers=bearer(world.tokens["dispatcher"]))
     assert listed.status_code == 200, listed.text
     (conflict,) = listed.json()["items"]
-    assert {each["value"] for each in conflict["values"]} == {"12", "21"}
+    assert {each["value"] for each in conflict["values"]} == {"1", "2"}
 
 
 async def test_bucket_is_left_when_the_assignment_ends_and_outbox_facts_still_count(
