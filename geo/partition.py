@@ -213,8 +213,6 @@ class _Cut:
         if not beside or len(self.groups[own]) < 2:
             return False
         taken = self._with_what_it_cuts_off(place)
-        if len(taken) == len(self.groups[own]):
-            return False
         gain, target = max((self._gain(taken, own, each), -each) for each in beside)
         if gain <= _GAIN_MIN:
             return False
