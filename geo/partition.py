@@ -21,7 +21,7 @@ ATTEMPTS: Final = 3
 # What a border that is half as expensive is worth, beside the squares of the deviations.
 _BORDER_WORTH: Final = 0.05
 # A place changes sides a few times at most; what goes on longer goes in circles.
-_ROUNDS_MAX: Final = 60
+ROUNDS_MAX: Final = 60
 _GAIN_MIN: Final = 1e-9
 
 
@@ -47,13 +47,16 @@ class Partition:
     deviation: float
 
 
-def partition(places: Sequence[Place], count: int, *, seed: int = 0) -> Partition:
+def partition(
+    places: Sequence[Place], count: int, *, seed: int = 0, rounds: int = ROUNDS_MAX
+) -> Partition:
     """Return `count` connected parts of a connected graph, or fewer where it has no more.
 
     Args:
         places: every node; edges stand on both sides. Weights are not negative.
         count: 1 to `PARTS_MAX`.
         seed: chooses the directions from which the first cuts are tried.
+        rounds: how often at most all places are asked whether they would change sides.
 
     Raises:
         ValueError: if there are no places, the graph is not connected, or `count` is not in
@@ -68,7 +71,7 @@ def partition(places: Sequence[Place], count: int, *, seed: int = 0) -> Partitio
     for attempt in range(ATTEMPTS if count > 1 else 1):
         angle = math.tau * ((seed * 0.6180339887498949 + attempt / ATTEMPTS) % 1.0)
         cut = _Cut(places, _bisected(places, everything, count, angle))
-        cut.repair()
+        cut.repair(rounds)
         found.append(cut)
     return min(found, key=_Cut.rank).result()
 
@@ -200,9 +203,9 @@ class _Cut:
             parts=tuple(self.part), weights=tuple(self.weights), deviation=self.deviation()
         )
 
-    def repair(self) -> None:
-        """Let places change sides until nothing is gained, or for `_ROUNDS_MAX` rounds."""
-        for _ in range(_ROUNDS_MAX):
+    def repair(self, rounds: int) -> None:
+        """Let places change sides until nothing is gained, or for so many rounds."""
+        for _ in range(rounds):
             if not [each for each in range(len(self.places)) if self._moves(each)]:
                 return
 

@@ -137,9 +137,8 @@ def test_nobody_at_home_is_no_division_by_zero() -> None:
     assert math.isfinite(found.deviation)
 
 
-def test_repairing_ends_after_so_many_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_repairing_ends_after_so_many_rounds() -> None:
     places = raster(6, 6, [1 + at * 7 % 5 for at in range(36)], wall=2)
-    monkeypatch.setattr("geo.partition._ROUNDS_MAX", 1)
-    found = partition(places, 4)
+    found = partition(places, 4, rounds=1)
     assert sum(found.weights) == sum(each.weight for each in places)
     assert all(is_connected(places, each) for each in groups(found).values())
