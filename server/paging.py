@@ -13,11 +13,19 @@ from typing import Annotated, Any, Generic, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from server.problems import InvalidParameter
+from sync.fields import is_id
 
 LIMIT_DEFAULT = 100
 LIMIT_MAX = 500
 CURSOR_CHARS_MAX = 300
 _INTEGER_MAX = 2**63 - 1
+
+
+class Id(str):
+    """The type of a member of a key that is an id, for `decode_cursor`."""
+
+    __slots__ = ()
+
 
 Row = TypeVar("Row")
 Item = TypeVar("Item")
@@ -57,7 +65,7 @@ def decode_cursor(cursor: str | None, *types: type[int | str]) -> tuple[Any, ...
     """Return the sort key in `cursor`, or None when there is no cursor.
 
     Raises:
-        InvalidParameter: if it is not a cursor of `types`.
+        InvalidParameter: if it is not a cursor of `types`: `int`, `str`, or `Id` for an id.
     """
     if cursor is None:
         return None
@@ -66,11 +74,17 @@ def decode_cursor(cursor: str | None, *types: type[int | str]) -> tuple[Any, ...
         key = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
     except (binascii.Error, ValueError):
         key = None
-    if not isinstance(key, list) or [type(each) for each in key] != list(types):
-        raise InvalidParameter("cursor: is not one that this list gave out", parameter="cursor")
-    if any(isinstance(each, int) and abs(each) > _INTEGER_MAX for each in key):
+    if not isinstance(key, list) or len(key) != len(types) or not all(map(_is_of, key, types)):
         raise InvalidParameter("cursor: is not one that this list gave out", parameter="cursor")
     return tuple(key)
+
+
+def _is_of(value: Any, wanted: type[int | str]) -> bool:
+    if wanted is Id:
+        return is_id(value)
+    if wanted is int:
+        return type(value) is int and abs(value) <= _INTEGER_MAX
+    return type(value) is wanted
 
 
 def paged(

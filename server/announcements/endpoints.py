@@ -16,7 +16,7 @@ from server.consolewrites import Asking, tagged
 from server.deps import Now, StoreDep
 from server.identity.access import CurrentPrincipal, require
 from server.identity.principal import Principal, Role
-from server.paging import Page, decode_cursor, paged
+from server.paging import Id, Page, decode_cursor, paged
 from server.preconditions import IfMatch
 from server.problems import (
     AlreadyExists,
@@ -43,7 +43,7 @@ async def list_announcements(
     now: Now,
 ) -> Page[AnnouncementBody]:
     """List what is announced in, above and below your area, in the order of the ids."""
-    key = decode_cursor(parameters.cursor, str)
+    key = decode_cursor(parameters.cursor, Id)
     wanted = queries.Wanted(now_ms=now, over=parameters.over, area=parameters.area)
     rows = await store.read(
         lambda db: queries.announcements_for(

@@ -19,7 +19,7 @@ from server.deps import Now, StoreDep
 from server.identity.access import CurrentPrincipal, require
 from server.identity.principal import Principal, Role
 from server.identity.rules import SUPERVISING, sees_workers
-from server.paging import Page, decode_cursor, paged
+from server.paging import Id, Page, decode_cursor, paged
 from server.problems import (
     AlreadyExists,
     Forbidden,
@@ -49,7 +49,7 @@ async def list_assignments(
     """
     if not sees_workers(principal):
         raise Forbidden("An analyst is not told who answers for an area.")
-    key = decode_cursor(parameters.cursor, int, str)
+    key = decode_cursor(parameters.cursor, int, Id)
     equal = {} if parameters.worker is None else {"login": parameters.worker}
     if principal.role is Role.WORKER:
         equal["account"] = principal.account

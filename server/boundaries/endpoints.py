@@ -29,7 +29,7 @@ from server.consolewrites import Asking, tagged
 from server.deps import Now, StoreDep
 from server.identity.access import require
 from server.identity.principal import Principal
-from server.paging import Page, decode_cursor, paged
+from server.paging import Id, Page, decode_cursor, paged
 from server.preconditions import IfMatch
 from server.problems import (
     Forbidden,
@@ -59,7 +59,7 @@ async def list_changes(
     now: Now,
 ) -> Page[ChangeSummary]:
     """List the boundary changes of your area, the newest first."""
-    key = decode_cursor(parameters.cursor, int, str)
+    key = decode_cursor(parameters.cursor, int, Id)
     rows = await store.read(
         lambda db: changes_in(
             db,

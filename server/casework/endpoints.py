@@ -37,7 +37,7 @@ from server.consolewrites import Asking, tagged
 from server.deps import Now, StoreDep
 from server.identity.access import CurrentPrincipal
 from server.layers.interval import parse_interval
-from server.paging import Page, decode_cursor, paged
+from server.paging import Id, Page, decode_cursor, paged
 from server.preconditions import IfMatch
 from server.problems import (
     AlreadyExists,
@@ -68,7 +68,7 @@ async def list_classes(
 ) -> Page[ClassBody]:
     """List the catalogue of event classes by code; it is the same for everybody."""
     del principal
-    key = decode_cursor(parameters.cursor, str, str)
+    key = decode_cursor(parameters.cursor, str, Id)
     rows = await store.read(
         lambda db: queries.classes(
             db,
@@ -91,7 +91,7 @@ async def list_reports(
     now: Now,
 ) -> Page[ReportBody]:
     """List the reports you may see, the newest arrival first."""
-    key = decode_cursor(parameters.cursor, int, str)
+    key = decode_cursor(parameters.cursor, int, Id)
     named = {
         "grid_id": parameters.grid,
         "incident_id": parameters.incident,
@@ -158,7 +158,7 @@ async def list_incidents(
     now: Now,
 ) -> Page[IncidentBody]:
     """List the incidents you may see, the newest arrival first."""
-    key = decode_cursor(parameters.cursor, int, str)
+    key = decode_cursor(parameters.cursor, int, Id)
     interval = parse_interval(parameters.datetime)
     named = {
         "grid_id": parameters.grid,
@@ -247,7 +247,7 @@ async def list_tasks(
     now: Now,
 ) -> Page[TaskBody]:
     """List the tasks you may see, the newest first."""
-    key = decode_cursor(parameters.cursor, int, str)
+    key = decode_cursor(parameters.cursor, int, Id)
     named = {
         "grid_id": parameters.grid,
         "state": parameters.state,

@@ -21,7 +21,7 @@ from server.db.store import Store
 from server.deps import Now, StoreDep
 from server.identity.access import require
 from server.identity.principal import Principal, Role
-from server.paging import Page, decode_cursor, paged
+from server.paging import Id, Page, decode_cursor, paged
 from server.preconditions import IfMatch
 from server.problems import (
     Forbidden,
@@ -67,7 +67,7 @@ async def list_conflicts(
     reading: ReadingDep,
 ) -> Page[ConflictBody]:
     """List the conflicts of your area, the newest first, with all values and their authors."""
-    key = decode_cursor(parameters.cursor, int, str)
+    key = decode_cursor(parameters.cursor, int, Id)
     named = {
         "status": parameters.status,
         "kind": parameters.kind,

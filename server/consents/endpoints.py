@@ -19,7 +19,7 @@ from server.deps import Now, StoreDep
 from server.households.access import RegistryPrincipal
 from server.identity.access import CurrentPrincipal, require
 from server.identity.principal import Principal, Role
-from server.paging import Page, PageParameters, decode_cursor, paged
+from server.paging import Id, Page, PageParameters, decode_cursor, paged
 from server.problems import (
     AlreadyExists,
     Forbidden,
@@ -28,7 +28,6 @@ from server.problems import (
     TransitionRefused,
     problems,
 )
-from sync.fields import is_id
 
 router = APIRouter(prefix="/v1", tags=["consents"])
 Publisher = Annotated[Principal, Depends(require(Role.ADMIN))]
@@ -88,9 +87,7 @@ async def list_consents(
     reading: ReadingDep,
 ) -> Page[ConsentBody]:
     """List what a resident or household was shown, agreed to and took back, oldest first."""
-    key = decode_cursor(parameters.cursor, str)
-    if key is not None and not is_id(key[0]):
-        raise InvalidParameter("cursor: is not one that this list gave out", parameter="cursor")
+    key = decode_cursor(parameters.cursor, Id)
     rows = await store.read(
         lambda db: queries.entries_of(
             db,

@@ -12,7 +12,7 @@ from server.devices.schemas import DeviceDetail, DeviceParameters, DeviceView
 from server.identity.access import CurrentPrincipal
 from server.identity.principal import Principal
 from server.identity.rules import SUPERVISING
-from server.paging import Page, decode_cursor, paged
+from server.paging import Id, Page, decode_cursor, paged
 from server.problems import InvalidParameter, NotFound, problems
 from server.recordids import PathId
 
@@ -33,7 +33,7 @@ async def list_devices(
     now: Now,
 ) -> Page[DeviceView]:
     """List devices, the newest first: a supervisor's area, anybody else's own."""
-    key = decode_cursor(parameters.cursor, int, str)
+    key = decode_cursor(parameters.cursor, int, Id)
     wanted = wanted_of(
         parameters.silent_days,
         parameters.offset_above_s,

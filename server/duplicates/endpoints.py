@@ -17,7 +17,7 @@ from server.duplicates.schemas import (
 )
 from server.identity.access import require
 from server.identity.principal import Principal, Role
-from server.paging import Page, decode_cursor, encode_cursor, paged
+from server.paging import Id, Page, decode_cursor, encode_cursor, paged
 from server.problems import Forbidden, InvalidBody, InvalidParameter, problems
 
 router = APIRouter(prefix="/v1/duplicates", tags=["duplicates"])
@@ -37,7 +37,7 @@ async def list_duplicates(
 
     Nothing is merged by itself. A page may be short, or empty, and still have a `next`.
     """
-    key = decode_cursor(parameters.cursor, str, str)
+    key = decode_cursor(parameters.cursor, Id, Id)
     found = await store.read(
         lambda db: finding.suggested(
             db,
@@ -82,7 +82,7 @@ async def list_distinctions(
     now: Now,
 ) -> Page[DistinctionBody]:
     """List which records were said not to be the same, by whom and when."""
-    key = decode_cursor(parameters.cursor, str, str)
+    key = decode_cursor(parameters.cursor, Id, Id)
     rows = await store.read(
         lambda db: queries.rulings_in(
             db,

@@ -35,7 +35,7 @@ from server.households.schemas import (
     ResidentPatch,
     VisitBody,
 )
-from server.paging import Page, PageParameters, decode_cursor, paged
+from server.paging import Id, Page, PageParameters, decode_cursor, paged
 from server.preconditions import IfMatch
 from server.problems import (
     AlreadyExists,
@@ -74,7 +74,7 @@ async def list_dwellings(
     now: Now,
 ) -> Page[DwellingPlace]:
     """List the dwellings you may see, where households can live, in the order of their ids."""
-    key = decode_cursor(parameters.cursor, str)
+    key = decode_cursor(parameters.cursor, Id)
     named = {
         "grid_id": parameters.grid,
         "code": parameters.code,
@@ -103,7 +103,7 @@ async def list_households(
     reading: ReadingDep,
 ) -> Page[HouseholdBody]:
     """List the households you may see, in the order of their ids."""
-    key = decode_cursor(parameters.cursor, str)
+    key = decode_cursor(parameters.cursor, Id)
     named = {
         "grid_id": parameters.grid,
         "status": parameters.status,
@@ -299,7 +299,7 @@ async def list_visits(
     reading: ReadingDep,
 ) -> Page[VisitBody] | Response:
     """List the visits paid to a household, the newest arrival first."""
-    key = decode_cursor(parameters.cursor, int, str)
+    key = decode_cursor(parameters.cursor, int, Id)
 
     def read(db: Connection) -> tuple[Sight, Sequence[queries.RegistryRow]]:
         sight = sight_of(db, principal, now, about=(household_id,))

@@ -26,7 +26,7 @@ from server.inbox.schemas import (
     Release,
     Selection,
 )
-from server.paging import Page, decode_cursor, paged
+from server.paging import Id, Page, decode_cursor, paged
 from server.preconditions import IfMatch
 from server.problems import (
     Forbidden,
@@ -67,7 +67,7 @@ async def list_held(
     now: Now,
 ) -> Page[HeldSummary]:
     """List what waits or waited for a person in your area, the newest first, without values."""
-    key = decode_cursor(parameters.cursor, int, str, int)
+    key = decode_cursor(parameters.cursor, int, Id, int)
     named = {
         "status": parameters.status,
         "device_id": parameters.device,

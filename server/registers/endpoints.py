@@ -10,7 +10,7 @@ from server.consolewrites import Asking
 from server.deps import Now, StoreDep
 from server.identity.access import require
 from server.identity.principal import Principal, Role
-from server.paging import Page, PageParameters, decode_cursor, paged
+from server.paging import Id, Page, PageParameters, decode_cursor, paged
 from server.problems import Forbidden, InvalidBody, InvalidParameter, NotFound, problems
 from server.recordids import PathId
 from server.registers import queries
@@ -33,7 +33,7 @@ async def list_registers(
     now: Now,
 ) -> Page[RegisterBody]:
     """List your registers that have not expired, the oldest first."""
-    key = decode_cursor(parameters.cursor, str)
+    key = decode_cursor(parameters.cursor, Id)
     rows = await store.read(
         lambda db: queries.registers_of(
             db,

@@ -10,7 +10,7 @@ from server.deps import Now, StoreDep
 from server.identity.access import CurrentPrincipal, require
 from server.identity.principal import Principal, Role
 from server.moment import AsOf, moment
-from server.paging import Page, decode_cursor, paged
+from server.paging import Id, Page, decode_cursor, paged
 from server.preconditions import IfMatch
 from server.problems import (
     AlreadyExists,
@@ -52,7 +52,7 @@ async def list_service_points(
     Those in force, or with `as_of` those that were then. Naming an `area` of yours leaves those
     that concern it: its own, and those above and below it.
     """
-    key = decode_cursor(parameters.cursor, str)
+    key = decode_cursor(parameters.cursor, Id)
     as_of_ms = moment(parameters.as_of)
     at_ms = now if as_of_ms is None else as_of_ms
     rows = await store.read(

@@ -10,7 +10,7 @@ from server.areas.queries import narrowed, scope_of
 from server.consolewrites import Asking, tagged
 from server.deps import Now, SettingsDep, StoreDep
 from server.identifiers.destroying import DestroyingDep
-from server.paging import Page, decode_cursor, paged
+from server.paging import Id, Page, decode_cursor, paged
 from server.preconditions import IfMatch
 from server.problems import (
     AlreadyExists,
@@ -57,7 +57,7 @@ async def list_subject_requests(
     now: Now,
 ) -> Page[SubjectBody]:
     """List requests about people of your area, the next due first; a worker's own ones only."""
-    key = decode_cursor(parameters.cursor, int, str)
+    key = decode_cursor(parameters.cursor, int, Id)
     named = {
         "state": parameters.state,
         "asked": parameters.asked,
