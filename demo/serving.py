@@ -87,7 +87,8 @@ class ServerProcess:
             self._process.stdin.flush()
         except BrokenPipeError:
             raise self._silent() from None
-        self._heard()
+        if self._heard() != "ok":
+            raise self._silent()
 
     def wait(self) -> int:
         """Wait until the server ends and return its exit code."""
