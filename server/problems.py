@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, ClassVar
 
-from fastapi import Response
+from starlette.responses import Response
 from typing_extensions import override
 
 from server.clock import jitter_s

@@ -35,9 +35,10 @@ from server.imports.cells import FileFault
 from server.imports.gridcells import ANY_LAYOUT, Cell, GridRules, read_cells
 from server.imports.grids import check_places, import_cells
 from server.imports.hints import Fields, Hints
-from server.imports.queries import StoredArea, area_ids, areas_named, ground
+from server.imports.queries import area_ids, areas_named, ground
 from server.imports.receiving import read_upload
 from server.imports.report import ImportReport
+from server.imports.stored import StoredArea
 from server.imports.writing import Options
 from server.problems import BodyError, Forbidden, InvalidBody, InvalidParameter
 from server.replication.submit import Console

@@ -19,8 +19,8 @@ from server.clock import now_ms
 from server.db.store import Store
 from server.imports import queries
 from server.imports.cells import FileFault, Row, read_rows
-from server.imports.queries import StoredArea
 from server.imports.report import ImportReport
+from server.imports.stored import StoredArea
 from sync.ids import derived_id
 
 LEVEL_COMMUNITY, LEVEL_GRID = 4, 5

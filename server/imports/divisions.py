@@ -27,8 +27,9 @@ from server.imports.areas import (
 )
 from server.imports.cells import FileFault, Row, read_rows
 from server.imports.news import news_of
-from server.imports.queries import StoredArea, areas_at_levels
+from server.imports.queries import areas_at_levels
 from server.imports.report import ImportReport
+from server.imports.stored import StoredArea
 
 COLUMNS = ("code", "name", "level", "parent")
 TREE_LEVELS = (1, 2, 3, 4)

@@ -25,8 +25,8 @@ from server.db.store import Store
 from server.imports import queries
 from server.imports.areas import LEVEL_COMMUNITY, LEVEL_GRID, AreaWanted, area_id
 from server.imports.gridcells import Cell, GridRules, read_cells
-from server.imports.queries import StoredArea
 from server.imports.report import CoverageFault, ImportReport
+from server.imports.stored import StoredArea
 from server.imports.writing import Options, Wanted, write_all
 
 OVERLAP_M2_MAX = 1.0

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from geo.divisions import Collision, PlacedDivision
-from server.imports.queries import StoredArea
+from server.imports.stored import StoredArea
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from shapely.geometry.base import BaseGeometry
@@ -21,25 +21,13 @@ from server.db.tables import (
     Household,
     RecordRow,
 )
+from server.imports.stored import StoredArea
 from server.replication.queries import next_number
 from sync.kinds import GRID
 
 TREE_VERSION = "areas"
 _COMMUNITY = GRID.fields["community"].type
 Bounds = tuple[float, float, float, float]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredArea:
-    """One row of the area tree."""
-
-    id: str
-    code: str
-    name: str
-    level: int
-    parent_id: str | None
-    lo: int
-    hi: int
 
 
 def lock_tree(db: Connection) -> None:

@@ -17,9 +17,6 @@ from typing import IO, Any, Final
 from xml.etree.ElementTree import ParseError
 from zipfile import BadZipFile, ZipFile
 
-from openpyxl import load_workbook
-from openpyxl.utils.cell import range_boundaries
-
 from server.imports.cells import FileFault
 from server.imports.headings import COLUMNS_MAX
 from server.unpacking import ArchiveFault, ArchiveLimits, open_archive
@@ -102,6 +99,8 @@ def _rows(
     content: bytes, title: str | None, limits: SheetLimits
 ) -> tuple[dict[int, list[str | Odd]], str]:
     """The rows by number, and the archive's member that they stand in."""
+    from openpyxl import load_workbook  # noqa: PLC0415 - heavy, and rarely used
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         book = load_workbook(BytesIO(content), read_only=True, keep_links=False)
@@ -177,6 +176,8 @@ def _searched(part: IO[bytes], limits: SheetLimits) -> list[str]:
 
 def _mark(rows: dict[int, list[str | Odd]], ranges: Sequence[str], limits: SheetLimits) -> None:
     """Make every cell of a merged range odd: which row its value belongs to is not known."""
+    from openpyxl.utils.cell import range_boundaries  # noqa: PLC0415 - heavy, and rarely used
+
     last, marked = max(rows, default=0), 0
     for each in ranges:
         west, north, east, south = range_boundaries(each)

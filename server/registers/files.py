@@ -5,8 +5,6 @@ import io
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from openpyxl import Workbook
-
 from server.registers.rules import safe
 
 CSV: Final = "text/csv; charset=utf-8"
@@ -26,6 +24,8 @@ def csv_of(columns: Sequence[str], rows: Iterable[Sequence[object]], mark: str) 
 
 def xlsx_of(columns: Sequence[str], rows: Iterable[Sequence[object]], mark: str) -> bytes:
     """Return the rows as a spreadsheet whose printed pages each show the watermark."""
+    from openpyxl import Workbook  # noqa: PLC0415 - heavy, and rarely used
+
     book = Workbook(write_only=True)
     page = book.create_sheet("register")
     page.print_title_rows = "1:2"

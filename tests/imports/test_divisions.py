@@ -9,6 +9,7 @@ import pytest
 from server.db.store import Store
 from server.imports import queries
 from server.imports.news import DivisionNews
+from server.imports.stored import StoredArea
 from tests.imports.conftest import Import
 from tests.shared_data import shared_rows
 
@@ -34,7 +35,7 @@ def listed(name: str, *, below: str = "", levels: str = "province city county to
     ]
 
 
-async def stored(store: Store) -> dict[str, queries.StoredArea]:
+async def stored(store: Store) -> dict[str, StoredArea]:
     return await store.read(lambda db: queries.areas_at_levels(db, [1, 2, 3, 4]))
 
 
