@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from starlette.responses import Response
 from typing_extensions import override
@@ -304,6 +304,11 @@ class InvalidBody(Problem):
     ) -> None:
         listed = [{"pointer": each.pointer, "reason": each.reason} for each in errors]
         super().__init__(detail, errors=listed[:ERRORS_MAX], **extensions)
+
+    @classmethod
+    def at(cls, pointer: str, reason: str) -> Self:
+        """Return the problem of a body in which one place is wrong."""
+        return cls(errors=[BodyError(pointer=pointer, reason=reason)])
 
 
 class UpgradeRequired(Problem):

@@ -12,7 +12,7 @@ from server.areas.queries import scope_of
 from server.areas.scope import Scope
 from server.clock import new_id
 from server.consolewrites import Asking, create_record, write_draft
-from server.problems import AlreadyExists, BodyError, Forbidden, InvalidBody, NotFound
+from server.problems import AlreadyExists, Forbidden, InvalidBody, NotFound
 from server.replication.submit import Draft
 
 YEAR_MS = 366 * 86_400_000
@@ -58,7 +58,7 @@ def announce(
     """
     scope = scope_of(db, asking.principal, asking.now_ms)
     if not queries.area_in(db, scope, body.area):
-        raise _wrong("/area", "must be an area inside your own")
+        raise InvalidBody.at("/area", "must be an area inside your own")
     said = {name: getattr(body, name) for name in _FIELDS}
     record = body.id or new_id()
     stored = queries.announcement_for(db, scope, record)
@@ -97,8 +97,4 @@ def change(
 
 def _check_until(until_ms: int, now_ms: int) -> None:
     if not now_ms < until_ms <= now_ms + YEAR_MS:
-        raise _wrong("/valid_until_ms", "must be in the future, at most a year")
-
-
-def _wrong(pointer: str, reason: str) -> InvalidBody:
-    return InvalidBody(errors=[BodyError(pointer=pointer, reason=reason)])
+        raise InvalidBody.at("/valid_until_ms", "must be in the future, at most a year")

@@ -6,6 +6,7 @@ from sqlalchemy import Connection, Row, select
 
 from server.areas.scope import Scope, within
 from server.db.tables import RecordRow
+from server.replication.queries import erased_among
 
 _record = RecordRow.__table__.c
 
@@ -21,3 +22,9 @@ def record_in(db: Connection, scope: Scope, record_id: str) -> Row[*tuple[Any, .
         _record.area_no,
     ).where(within(_record.area_no, scope), _record.id == record_id)
     return db.execute(statement).one_or_none()
+
+
+def present_in(db: Connection, scope: Scope, record_id: str) -> Row[*tuple[Any, ...]] | None:
+    """`record_in` of a record that was not erased, or None."""
+    found = record_in(db, scope, record_id)
+    return None if found is None or erased_among(db, [record_id]) else found

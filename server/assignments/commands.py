@@ -15,7 +15,6 @@ from server.db.store import touch
 from server.identity.queries import refuse_overfull
 from server.problems import (
     AlreadyExists,
-    BodyError,
     InvalidBody,
     InvalidParameter,
     NotFound,
@@ -49,7 +48,7 @@ def make(db: Connection, asking: Asking, new: NewAssignment) -> AssignmentBody:
     if known is not None:
         return _repeated(known, wanted, said_from=new.from_ms)
     if wanted.from_ms < asking.now_ms:
-        raise _refused("from_ms", "must be now or later")
+        raise InvalidBody.at("/from_ms", "must be now or later")
     if queries.overlapping(
         db, wanted.account, wanted.area, from_ms=wanted.from_ms, until_ms=wanted.until_ms
     ):
@@ -72,11 +71,11 @@ def _wanted(db: Connection, asking: Asking, new: NewAssignment) -> _Wanted:
     now = asking.now_ms
     from_ms = now if new.from_ms is None else new.from_ms
     if new.until_ms is not None and new.until_ms <= from_ms:
-        raise _refused("until_ms", "must be later than from_ms")
+        raise InvalidBody.at("/until_ms", "must be later than from_ms")
     scope = scope_of(db, asking.principal, now)
     account = queries.lock_worker(db, scope, new.worker)
     if account is None:
-        raise _refused("worker", "must be an active worker of your area")
+        raise InvalidBody.at("/worker", "must be an active worker of your area")
     return _Wanted(
         id=new.id or new_id(),
         account=account,
@@ -86,15 +85,11 @@ def _wanted(db: Connection, asking: Asking, new: NewAssignment) -> _Wanted:
     )
 
 
-def _refused(member: str, reason: str) -> InvalidBody:
-    return InvalidBody(errors=[BodyError(pointer=f"/{member}", reason=reason)])
-
-
 def _area_named(db: Connection, scope: Scope, name: str) -> str:
     try:
         (area,) = narrowed(db, scope, name)
     except InvalidParameter:
-        raise _refused("area", "must be an area in yours") from None
+        raise InvalidBody.at("/area", "must be an area in yours") from None
     return area.id
 
 
@@ -112,7 +107,7 @@ def _refuse_too_many(db: Connection, wanted: _Wanted) -> None:
     try:
         refuse_overfull(db, wanted.account, wanted.from_ms)
     except InvalidParameter as refusal:
-        raise _refused("area", refusal.detail or "holds too many grids") from None
+        raise InvalidBody.at("/area", refusal.detail or "holds too many grids") from None
 
 
 def end(
@@ -136,9 +131,9 @@ def end(
         raise TransitionRefused(code=Code.WRONG_STATE.value)
     ends_ms = asking.now_ms if at_ms is None else at_ms
     if ends_ms < asking.now_ms:
-        raise _refused("at_ms", "must be now or later")
+        raise InvalidBody.at("/at_ms", "must be now or later")
     if ends_ms < found.valid_from_ms:
-        raise _refused("at_ms", "must not be before the assignment begins")
+        raise InvalidBody.at("/at_ms", "must not be before the assignment begins")
     queries.end_assignment(db, assignment, ends_ms)
     touch(db, {user_bucket(found.account_id)})
     return AssignmentBody.of(queries.assignment_with_id(db, assignment))

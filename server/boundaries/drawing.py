@@ -44,11 +44,6 @@ _SHAPES = Limits(
 )
 
 
-def refused(pointer: str, reason: str) -> InvalidBody:
-    """Return the problem of one place in a body."""
-    return InvalidBody(errors=[BodyError(pointer=pointer, reason=reason)])
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shapes:
     """The shapes of a body, read before any database is asked: by edit, then in its order."""
@@ -74,7 +69,7 @@ def read_shapes(body: ChangeDraft) -> Shapes:
     everything = [*(shape for each in of_edits for shape in each), *buildings]
     everything += [] if ground is None else [ground]
     if everything and shapely.get_num_coordinates(everything).sum() > VERTICES_MAX:
-        raise refused("", f"has more than {VERTICES_MAX} vertices in all")
+        raise InvalidBody.at("", f"has more than {VERTICES_MAX} vertices in all")
     return Shapes(of_edits=of_edits, ground=ground, buildings=buildings)
 
 
@@ -97,7 +92,7 @@ def _boundary(shape: object, pointer: str) -> BaseGeometry:
     except GeoError as fault:
         raise unacceptable(fault, pointer) from None
     if len(features) != 1 or features[0].geometry is None:
-        raise refused(pointer, "must be one polygon or multipolygon")
+        raise InvalidBody.at(pointer, "must be one polygon or multipolygon")
     try:
         return normal_boundary(features[0].geometry)
     except GeoError as fault:
@@ -149,7 +144,7 @@ def drawn(db: Connection, scope: Scope, body: ChangeDraft, shapes: Shapes) -> Dr
     )
     above = queries.area_above(db, drawing.numbers)
     if above is None:
-        raise refused("/edits", "must lie in one city")
+        raise InvalidBody.at("/edits", "must lie in one city")
     return Drawn(
         content=content,
         area_id=above.id,

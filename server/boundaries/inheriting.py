@@ -6,7 +6,7 @@ from server.boundaries import queries
 from server.boundaries.examining import Case
 from server.db.store import touch
 from server.identity.queries import refuse_overfull
-from server.problems import BodyError, InvalidBody, InvalidParameter
+from server.problems import InvalidBody, InvalidParameter
 from sync.facts import user_bucket
 from sync.ids import derived_id
 
@@ -58,4 +58,4 @@ def _refuse_too_many(db: Connection, account: str, at_ms: int) -> None:
         refuse_overfull(db, account, at_ms)
     except InvalidParameter as refusal:
         reason = refusal.detail or "a worker would hold too many grids"
-        raise InvalidBody(errors=[BodyError(pointer="/edits", reason=reason)]) from None
+        raise InvalidBody.at("/edits", reason) from None

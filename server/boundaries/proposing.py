@@ -19,13 +19,12 @@ from geo.partition import PARTS_MAX, partition
 from geo.plots import Homes, plots_of
 from server.areas.scope import Scope
 from server.boundaries import queries
-from server.boundaries.drawing import refused
 from server.boundaries.queries import AnyRow
 from server.boundaries.schemas import ChangeDraft, PartBody, ProposalRequest
 from server.grids.validation import unacceptable
 from server.imports.areas import LEVEL_COMMUNITY
 from server.imports.queries import area_ids
-from server.problems import NotFound
+from server.problems import InvalidBody, NotFound
 
 BARRIERS_MAX, BARRIER_VERTICES_MAX = 500, 20_000
 NUMBERS_MAX = 999
@@ -110,9 +109,11 @@ def proposed(
     """
     count = round(int(quarter.homes.households.sum()) / body.households)
     if not 1 <= count <= PARTS_MAX:
-        raise refused("/households", f"would make {count} grids; 1 to {PARTS_MAX} are possible")
+        raise InvalidBody.at(
+            "/households", f"would make {count} grids; 1 to {PARTS_MAX} are possible"
+        )
     if count == 1 and len(quarter.grids) <= 1:
-        raise refused("/households", "one grid is enough for these households")
+        raise InvalidBody.at("/households", "one grid is enough for these households")
     ground = shapely.union_all([row.geom for row in quarter.grids.values()])
     try:
         plots = plots_of(ground, quarter.homes, barriers)
@@ -181,7 +182,7 @@ class _Edits:
     def _new(self, at: int) -> dict[str, Any]:
         code = next(self.free, None)
         if code is None:
-            raise refused("", f"the community has used its {NUMBERS_MAX} numbers")
+            raise InvalidBody.at("", f"the community has used its {NUMBERS_MAX} numbers")
         shape = dump_geometry(self.shapes[at])
         return {"code": code, "name": code, "boundary": shape}
 

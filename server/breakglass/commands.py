@@ -9,7 +9,7 @@ from server.breakglass.schemas import BreakGlassRequest, GlassBody, Review
 from server.clock import new_id
 from server.consolewrites import Asking
 from server.identity.principal import EVERYWHERE, AreaSpan, Principal, Role
-from server.problems import BodyError, InvalidBody, NotFound, TransitionRefused
+from server.problems import InvalidBody, NotFound, TransitionRefused
 
 MINUTE_MS = 60_000
 LEVEL_STREET = 3
@@ -66,25 +66,21 @@ def break_glass(db: Connection, asking: Asking, body: BreakGlassRequest) -> Glas
 def _area(db: Connection, principal: Principal, name: str) -> str:
     row = queries.area_named(db, name)
     if row is None:
-        raise _refused("/area", "is no area")
+        raise InvalidBody.at("/area", "is no area")
     if level_of(Span(row.lo, row.hi)) < LEVEL_STREET:
-        raise _refused("/area", "must be a street, a community or a grid")
+        raise InvalidBody.at("/area", "must be a street, a community or a grid")
     if principal.area.covers(row.lo):
-        raise _refused("/area", "is in your own area")
+        raise InvalidBody.at("/area", "is in your own area")
     return str(row.id)
 
 
 def _record(db: Connection, principal: Principal, record_id: str) -> str:
     row = queries.record_named(db, record_id)
     if row is None or row.kind not in _KINDS or row.area_no is None:
-        raise _refused("/record", "must be a household or a resident")
+        raise InvalidBody.at("/record", "must be a household or a resident")
     if principal.area.covers(row.area_no):
-        raise _refused("/record", "is in your own area")
+        raise InvalidBody.at("/record", "is in your own area")
     return str(row.id)
-
-
-def _refused(pointer: str, reason: str) -> InvalidBody:
-    return InvalidBody(errors=[BodyError(pointer=pointer, reason=reason)])
 
 
 def seen_by(principal: Principal) -> tuple[AreaSpan, dict[str, str]]:

@@ -36,7 +36,7 @@ from server.clock import new_id
 from server.consolewrites import Asking, create_record, write_draft
 from server.grids.queries import grids_named
 from server.identity.principal import Role
-from server.problems import AlreadyExists, BodyError, Forbidden, InvalidBody, NotFound
+from server.problems import AlreadyExists, Forbidden, InvalidBody, NotFound
 from server.replication.queries import next_number
 from server.replication.submit import Draft
 from sync.mutation import Datum, Position
@@ -49,10 +49,6 @@ _HOUR_MS = 3_600_000
 _OFFICE_OFFSET_MS = 8 * _HOUR_MS
 _SEQUENCE_DIGITS = 5
 _UNREGISTERED = "reported"
-
-
-def _refused(pointer: str, reason: str) -> InvalidBody:
-    return InvalidBody(errors=[BodyError(pointer=pointer, reason=reason)])
 
 
 def _position(body: PositionBody | None) -> Position | None:
@@ -68,14 +64,14 @@ def _position(body: PositionBody | None) -> Position | None:
 
 def _check_report(db: Connection, scope: Scope, body: ReportCreate) -> None:
     if queries.class_named(db, body.class_) is None:
-        raise _refused("/class", "must be the code of a class in use")
+        raise InvalidBody.at("/class", "must be the code of a class in use")
     if body.grid is not None and not grids_named(db, scope, [body.grid]):
-        raise _refused("/grid", "must be a grid in your area")
+        raise InvalidBody.at("/grid", "must be a grid in your area")
     if body.incident is not None:
         try:
             the_incident(db, scope, body.incident)
         except NotFound:
-            raise _refused("/incident", "must be an incident in your area") from None
+            raise InvalidBody.at("/incident", "must be an incident in your area") from None
 
 
 def _report_draft(body: ReportCreate) -> Draft:
@@ -119,7 +115,7 @@ def create_report(
     try:
         made = the_report(db, scope, draft.record)
     except NotFound:
-        raise _refused("/position", "lies outside your area") from None
+        raise InvalidBody.at("/position", "lies outside your area") from None
     return report_body(db, made), True
 
 
@@ -137,9 +133,9 @@ def change_incident(
     if "class_" in said:
         said["class"] = said.pop("class_")
         if queries.class_named(db, said["class"]) is None:
-            raise _refused("/class", "must be the code of a class in use")
+            raise InvalidBody.at("/class", "must be the code of a class in use")
     if "grid" in said and not grids_named(db, scope, [said["grid"]]):
-        raise _refused("/grid", "must be a grid in your area")
+        raise InvalidBody.at("/grid", "must be a grid in your area")
     draft = Draft(record=incident_id, kind="incident", base=rev, set=said, if_rev=rev)
     write_draft(db, asking, draft)
     return incident_with_history(db, scope, incident_id)
@@ -204,10 +200,12 @@ def _worker_for(db: Connection, row: CaseRow, named: str, now_ms: int) -> str:
         InvalidBody: if there is none, or if it lies in no grid.
     """
     if row.grid_id is None:
-        raise _refused("", "the incident lies in no grid; give it one first")
+        raise InvalidBody.at("", "the incident lies in no grid; give it one first")
     worker = queries.active_worker(db, named, row.area_no, now_ms)
     if worker is None:
-        raise _refused("/assignee", "must be an active worker assigned to the incident's grid")
+        raise InvalidBody.at(
+            "/assignee", "must be an active worker assigned to the incident's grid"
+        )
     account: str = worker.id
     return account
 

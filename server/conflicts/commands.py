@@ -18,7 +18,6 @@ from server.conflicts.schemas import ConflictBody, FieldValue
 from server.consolewrites import Asking, write_draft
 from server.fieldrules import FieldRule
 from server.problems import (
-    BodyError,
     InvalidBody,
     NeedsPerson,
     NotFound,
@@ -84,7 +83,7 @@ def resolve(
     value = choice.of(found)
     reason = _fault(found, value)
     if reason is not None:
-        raise InvalidBody(errors=[BodyError(pointer="/value", reason=reason)])
+        raise InvalidBody.at("/value", reason)
     draft = Draft(
         record=found.record,
         kind=found.kind,
@@ -126,7 +125,7 @@ def give(db: Connection, asking: Asking, conflict_id: str, named: str | None) ->
     owner = None if named is None else dispatcher_row(db, named, by_id=is_id(named))
     if named is not None and (owner is None or not _answers_for(owner, row.area_no)):
         reason = "must be a dispatcher who answers for the area"
-        raise InvalidBody(errors=[BodyError(pointer="/account", reason=reason)])
+        raise InvalidBody.at("/account", reason)
     save_owner(db, conflict_id, None if owner is None else owner.id)
     return the_conflict(db, scope, conflict_id)
 

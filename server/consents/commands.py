@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from server.archive.queries import record_in
+from server.archive.queries import present_in
 from server.areas.queries import scope_of
 from server.clock import new_id
 from server.consents import queries
@@ -12,8 +12,7 @@ from server.consents.queries import DbRow
 from server.consents.rules import fault_of, stands
 from server.consents.schemas import ConsentBody, ConsentCreate, NoticeBody, NoticeCreate
 from server.consolewrites import Asking
-from server.problems import AlreadyExists, BodyError, InvalidBody, TransitionRefused
-from server.replication.queries import erased_among
+from server.problems import AlreadyExists, InvalidBody, TransitionRefused
 
 
 def notice_body(row: DbRow) -> NoticeBody:
@@ -100,14 +99,12 @@ def _repeated(found: DbRow, row: dict[str, Any]) -> ConsentBody:
 def _require_sound(db: Connection, asking: Asking, body: ConsentCreate) -> None:
     fault = fault_of(body.about, body.act, body.field, body.notice)
     if fault is not None:
-        raise _wrong(fault, "does not belong to this act and record, or is missing")
+        raise InvalidBody.at(
+            f"/{fault}", "does not belong to this act and record, or is missing"
+        )
     if body.notice is not None and queries.notice_with(db, body.notice) is None:
-        raise _wrong("notice", "must be a published version")
+        raise InvalidBody.at("/notice", "must be a published version")
     scope = scope_of(db, asking.principal, asking.now_ms)
-    record = record_in(db, scope, body.record)
-    if record is None or record.kind != body.about or erased_among(db, [body.record]):
-        raise _wrong("record", f"must be a {body.about} in your area")
-
-
-def _wrong(member: str, reason: str) -> InvalidBody:
-    return InvalidBody(errors=[BodyError(pointer=f"/{member}", reason=reason)])
+    record = present_in(db, scope, body.record)
+    if record is None or record.kind != body.about:
+        raise InvalidBody.at("/record", f"must be a {body.about} in your area")

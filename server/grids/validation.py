@@ -7,7 +7,7 @@ import shapely
 from geo.errors import GeoError
 from geo.geojson import IMPORT_LIMITS, parse_geojson
 from server.grids.schemas import ValidationBody
-from server.problems import BodyError, InvalidBody
+from server.problems import InvalidBody
 
 
 def unacceptable(fault: GeoError, pointer: str = "") -> InvalidBody:
@@ -16,7 +16,7 @@ def unacceptable(fault: GeoError, pointer: str = "") -> InvalidBody:
     `pointer` says where in the body the document stands.
     """
     place = f"{pointer}{fault.pointer}"
-    problem = InvalidBody(errors=[BodyError(pointer=place, reason=fault.detail)])
+    problem = InvalidBody.at(place, fault.detail)
     told = problem.extensions["errors"][0]
     told["code"] = fault.reason
     if fault.position is not None:

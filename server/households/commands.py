@@ -30,7 +30,7 @@ from server.households.schemas import (
     ResidentCreate,
     ResidentPatch,
 )
-from server.problems import AlreadyExists, BodyError, InvalidBody, NotFound
+from server.problems import AlreadyExists, InvalidBody, NotFound
 from server.replication.submit import Draft
 
 
@@ -46,7 +46,7 @@ def create_household(
     scope = scope_of(db, asking.principal, asking.now_ms)
     if queries.dwelling_in(db, scope, body.dwelling) is None:
         reason = "must be a dwelling in your area"
-        raise InvalidBody(errors=[BodyError(pointer="/dwelling", reason=reason)])
+        raise InvalidBody.at("/dwelling", reason)
     draft = drafts.new_household(body, body.id or new_id())
     made = _create(db, asking, draft, _stored_household(db, scope, draft.record))
     return whole_household(db, scope, draft.record), made

@@ -17,7 +17,6 @@ from server.imports.report import Code, ImportReport
 from server.imports.tables import Table, read_table
 from server.imports.writing import Options
 from server.problems import (
-    BodyError,
     Forbidden,
     InvalidBody,
     InvalidParameter,
@@ -101,10 +100,10 @@ def _table(body: bytes, parameters: TableParameters) -> Table:
         table = read_table(body, COLUMNS[parameters.kind], mapped)
     except FileFault as fault:
         reason = f"{fault.reason} ({fault.proposal})" if fault.proposal else fault.reason
-        raise InvalidBody(errors=[BodyError(pointer="", reason=reason)]) from None
+        raise InvalidBody.at("", reason) from None
     if table.total > ROWS_MAX:
         reason = f"has more than {ROWS_MAX} rows; import it in parts or with jingwei import"
-        raise InvalidBody(errors=[BodyError(pointer="", reason=reason)])
+        raise InvalidBody.at("", reason)
     return table
 
 

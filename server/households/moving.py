@@ -166,7 +166,7 @@ def _require_dwelling(db: Connection, scope: Scope, dwelling_id: str) -> None:
 
 def _elsewhere(pointer: str, what: str) -> InvalidBody:
     reason = f"must be a {what} in your area"
-    return InvalidBody(errors=[BodyError(pointer=pointer, reason=reason)])
+    return InvalidBody.at(pointer, reason)
 
 
 def stays_at(db: Connection, scope: Scope, dwelling_id: str) -> Stays:

@@ -11,7 +11,6 @@ from server.households.access import RegistryPrincipal
 from server.households.schemas import FoundHouseholds, HouseholdSearch
 from server.households.searching import found_in
 from server.problems import (
-    BodyError,
     Forbidden,
     InvalidBody,
     InvalidParameter,
@@ -38,7 +37,7 @@ async def search_households(
     asked = sought(body.q)
     if asked is None:
         reason = "must have a letter or a digit"
-        raise InvalidBody(errors=[BodyError(pointer="/q", reason=reason)])
+        raise InvalidBody.at("/q", reason)
 
     def found(db: Connection) -> tuple[FoundHouseholds, Broken | None]:
         sight = sight_of(db, principal, now)

@@ -15,7 +15,7 @@ from server.deps import Now
 from server.identifiers import key_queries
 from server.identity.access import require
 from server.identity.principal import Principal, Role
-from server.problems import BodyError, InvalidBody, NotHere
+from server.problems import InvalidBody, NotHere
 from server.quotas import Quotas
 from server.sealed.sealing import Keys, Sealing
 
@@ -101,7 +101,7 @@ def require_purpose(allowed: Allowed, purpose: str) -> None:
     """Raise `InvalidBody` unless numbers are kept for `purpose` here."""
     if purpose not in allowed.purposes:
         reason = "must be a purpose this installation keeps numbers for"
-        raise InvalidBody(errors=[BodyError(pointer="/purpose", reason=reason)])
+        raise InvalidBody.at("/purpose", reason)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from server.identifiers.destroying import destroy_soon
 from server.identifiers.rules import Kind, normalised
 from server.identifiers.schemas import IdentifierBody, IdentifierPut
 from server.identifiers.sealer import Sealer, sealer_for, until_held
-from server.problems import BodyError, InvalidBody, NotFound
+from server.problems import InvalidBody, NotFound
 
 
 def checked_number(kind: Kind, value: str) -> str:
@@ -21,7 +21,7 @@ def checked_number(kind: Kind, value: str) -> str:
     try:
         return normalised(kind, value)
     except ValueError as error:
-        raise InvalidBody(errors=[BodyError(pointer="/value", reason=str(error))]) from error
+        raise InvalidBody.at("/value", str(error)) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +78,7 @@ def _require_expiry(desk: Desk, expires_ms: int) -> None:
     now, days = desk.asking.now_ms, desk.allowed.days
     if not now < expires_ms <= now + days * DAY_MS:
         reason = f"must be in the future, at most {days} days ahead"
-        raise InvalidBody(errors=[BodyError(pointer="/expires_ms", reason=reason)])
+        raise InvalidBody.at("/expires_ms", reason)
 
 
 def _household(db: Connection, desk: Desk, resident_id: str) -> str:

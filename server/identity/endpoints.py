@@ -25,7 +25,6 @@ from server.identity.schemas import (
 )
 from server.problems import (
     AlreadyExists,
-    BodyError,
     Forbidden,
     InvalidBody,
     NotFound,
@@ -100,7 +99,7 @@ async def revoke_device(
     lost_at_ms = None if revocation is None else revocation.lost_at_ms
     if lost_at_ms is not None and lost_at_ms > now:
         reason = "must not lie in the future"
-        raise InvalidBody(errors=[BodyError(pointer="/lost_at_ms", reason=reason)])
+        raise InvalidBody.at("/lost_at_ms", reason)
 
     def work(db: Connection) -> None:
         row = device_with_id(db, device)

@@ -8,7 +8,7 @@ from server.identity.queries import device_with_id
 from server.identity.rules import SUPERVISING
 from server.inbox.queries import InboxRow, worker_row
 from server.inbox.schemas import ActorAccepted, ActorList, ActorView
-from server.problems import BodyError, Forbidden, InvalidBody, NotFound, TransitionRefused
+from server.problems import Forbidden, InvalidBody, NotFound, TransitionRefused
 from server.replication.actor_queries import ACTORS_MAX, accept_actor, actors_of, end_actor
 from server.replication.settle import release_waiting
 from server.replication.waiting_queries import of_actor, open_of_actor
@@ -51,7 +51,7 @@ def accept(db: Connection, asking: Asking, device: str, named: str | None) -> Ac
     known = [each for each in actors_of(db, device) if each["account_id"] != worker.id]
     if len(known) >= ACTORS_MAX:
         reason = f"a phone has at most {ACTORS_MAX} workers"
-        raise InvalidBody(errors=[BodyError(pointer="/account", reason=reason)])
+        raise InvalidBody.at("/account", reason)
     accept_actor(db, device, worker.id, by=principal.account, now_ms=asking.now_ms)
     waited = open_of_actor(db, device, worker.id)
     rows = of_actor(db, device, worker.id, limit=RELEASED_MAX)
@@ -75,10 +75,10 @@ def _the_worker(
     outside = worker is not None and not own and not _answers_for(principal, worker.area_no)
     if worker is None or outside:
         reason = "is no account you answer for"
-        raise InvalidBody(errors=[BodyError(pointer="/account", reason=reason)])
+        raise InvalidBody.at("/account", reason)
     if worker.role != Role.WORKER or not worker.active:
         reason = "must be an active worker"
-        raise InvalidBody(errors=[BodyError(pointer="/account", reason=reason)])
+        raise InvalidBody.at("/account", reason)
     return worker
 
 

@@ -182,7 +182,7 @@ def _selected(db: Connection, scope: Scope, selection: Selection) -> Sequence[In
         lost_ms = lost_at(db, selection.device)
         if lost_ms is None:
             reason = "no loss of this device was reported"
-            raise InvalidBody(errors=[BodyError(pointer="/before_loss", reason=reason)])
+            raise InvalidBody.at("/before_loss", reason)
         if selection.before_loss:
             before_ms = lost_ms if before_ms is None else min(before_ms, lost_ms)
         else:

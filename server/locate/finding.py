@@ -11,7 +11,7 @@ from geo.history import GridHistory
 from geo.locate import ACCURACY_M_MAX, Disc, GridIndex, Location
 from geo.measure import degrees_reaching
 from server.grids.schemas import Place
-from server.problems import BodyError, InvalidBody
+from server.problems import InvalidBody
 
 # What ten thousand positions that all reach forty grids would measure: under a second of one
 # core. Fixes of a phone reach one or two.
@@ -47,7 +47,7 @@ def _find(index: GridIndex, discs: Sequence[Disc]) -> list[Found]:
     # A single disc is cut to 2 km and may reach what it likes.
     if len(discs) > 1 and index.reach(discs) > DISTANCES_MAX:
         reason = "these circles reach too many grids; send fewer positions at a time"
-        raise InvalidBody(errors=[BodyError(pointer="/points", reason=reason)])
+        raise InvalidBody.at("/points", reason)
     located = [index.locate(disc.lon, disc.lat, disc.accuracy_m) for disc in discs]
     doubtful = [number for number, each in enumerate(located) if _is_doubtful(each)]
     counted = shares(index, [discs[number] for number in doubtful])

@@ -8,7 +8,7 @@ from server.archive.queries import record_in
 from server.areas.queries import scope_of
 from server.consolewrites import Asking, write_draft
 from server.merging.schemas import MergeBody, MergeRequest
-from server.problems import BodyError, InvalidBody, NotFound, PreconditionFailed, RecordMerged
+from server.problems import InvalidBody, NotFound, PreconditionFailed, RecordMerged
 from server.replication.alias_queries import alias_of
 from server.replication.previewing import Preview, previewed
 from server.replication.submit import Console, Draft, require_done
@@ -37,7 +37,7 @@ def merge(
         raise NotFound
     if record_in(db, scope, request.into) is None:
         reason = "must be a record in your area"
-        raise InvalidBody(errors=[BodyError(pointer="/into", reason=reason)])
+        raise InvalidBody.at("/into", reason)
     into = alias_of(db, record_id)
     if into is not None:
         return _again(db, found.kind, record_id, request, rev=found.rev, into=into)

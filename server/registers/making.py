@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from server.areas.queries import narrowed, scope_of
 from server.clock import new_id
 from server.consolewrites import Asking
-from server.problems import BodyError, Forbidden, InvalidBody, NotFound
+from server.problems import Forbidden, InvalidBody, NotFound
 from server.registers import queries
 from server.registers.queries import DbRow
 from server.registers.rules import ALLOWED, DAY_MS, ROWS_MAX, mark_of
@@ -52,19 +52,19 @@ def make_register(db: Connection, asking: Asking, body: RegisterCreate) -> Regis
     """
     allowed = ALLOWED.get(body.purpose)
     if allowed is None:
-        raise _refused("/purpose", f"must be one of {', '.join(ALLOWED)}")
+        raise InvalidBody.at("/purpose", f"must be one of {', '.join(ALLOWED)}")
     if len(set(body.columns)) < len(body.columns):
-        raise _refused("/columns", "names a column twice")
+        raise InvalidBody.at("/columns", "names a column twice")
     for at, name in enumerate(body.columns):
         if name not in allowed.columns:
             reason = (
                 f"is not needed for {body.purpose}; it may have {', '.join(allowed.columns)}"
             )
-            raise _refused(f"/columns/{at}", reason)
+            raise InvalidBody.at(f"/columns/{at}", reason)
     scope = narrowed(db, scope_of(db, asking.principal, asking.now_ms), body.area)
     rows = queries.rows_in(db, scope, allowed.kind, limit=ROWS_MAX + 1)
     if len(rows) > ROWS_MAX:
-        raise _refused("/area", f"holds more than {ROWS_MAX} rows; name a smaller area")
+        raise InvalidBody.at("/area", f"holds more than {ROWS_MAX} rows; name a smaller area")
     values: dict[str, Any] = {
         "id": new_id(),
         "account_id": asking.principal.account,
@@ -127,7 +127,3 @@ def content_of(db: Connection, asking: Asking, register: str) -> Content:
 def _shown(row: DbRow, name: str) -> object:
     value = row._mapping[name]  # noqa: SLF001 - SQLAlchemy's name
     return " ".join(json.loads(value)) if name == "languages" else value
-
-
-def _refused(pointer: str, reason: str) -> InvalidBody:
-    return InvalidBody(errors=[BodyError(pointer=pointer, reason=reason)])

@@ -12,7 +12,6 @@ from typing import Any
 from sqlalchemy import Connection
 
 from server.problems import (
-    BodyError,
     InvalidBody,
     NeedsPerson,
     PreconditionFailed,
@@ -137,7 +136,7 @@ def require_done(settled: Sequence[Settled | Verdict]) -> None:
         code = None if each.code is None else each.code.value
         if each.outcome is Outcome.INVALID:
             pointer = "" if each.field is None else f"/{each.field}"
-            raise InvalidBody(errors=[BodyError(pointer=pointer, reason=code or "invalid")])
+            raise InvalidBody.at(pointer, code or "invalid")
         if each.outcome is Outcome.RECORDED:
             raise TransitionRefused(code=code)
         raise NeedsPerson(code=code)

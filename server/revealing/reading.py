@@ -71,7 +71,7 @@ def _check(kind: str, names: tuple[str, ...], why: Why) -> None:
     for name in names:
         held = holding_of_field(kind, name)
         if held is None or why.purpose not in {each.value for each in held.purposes}:
-            raise InvalidBody(errors=[BodyError(pointer="/purpose", reason=_OTHER_PURPOSE)])
+            raise InvalidBody.at("/purpose", _OTHER_PURPOSE)
 
 
 def _whole(db: Connection, scope: Scope, kind: str, record_id: str) -> dict[str, Any]:

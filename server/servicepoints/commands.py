@@ -11,7 +11,6 @@ from server.clock import new_id
 from server.consolewrites import Asking
 from server.problems import (
     AlreadyExists,
-    BodyError,
     InvalidBody,
     NotFound,
     PreconditionFailed,
@@ -63,7 +62,7 @@ def make(
     scope = scope_of(db, asking.principal, asking.now_ms)
     area = queries.area_in(db, scope, body.area, locked=True)
     if area is None or area.level == LEVEL_GRID:
-        raise _wrong("must be a community or an area above, inside your own")
+        raise InvalidBody.at("/area", "must be a community or an area above, inside your own")
     said = _said(body)
     if body.id is not None and queries.taken(db, body.id):
         known = queries.newest_point(db, scope, body.id)
@@ -71,7 +70,7 @@ def make(
             raise AlreadyExists
         return point_body(known, at_ms=asking.now_ms), False
     if queries.in_force(db, area.id) >= POINTS_PER_AREA_MAX:
-        raise _wrong(f"has {POINTS_PER_AREA_MAX} service points already")
+        raise InvalidBody.at("/area", f"has {POINTS_PER_AREA_MAX} service points already")
     row = said | {"id": body.id or new_id(), "rev": 1, "area_id": area.id, "area_no": area.lo}
     queries.add_version(db, row | _set(asking, asking.now_ms))
     return found(db, asking, row["id"], as_of_ms=None), True
@@ -139,7 +138,3 @@ def _same(row: PointRow, said: dict[str, Any]) -> bool:
 def _set(asking: Asking, from_ms: int) -> dict[str, Any]:
     whose = asking.principal.account
     return {"valid_from_ms": from_ms, "valid_to_ms": None, "set_by": whose}
-
-
-def _wrong(reason: str) -> InvalidBody:
-    return InvalidBody(errors=[BodyError(pointer="/area", reason=reason)])

@@ -5,11 +5,10 @@ from hashlib import sha256
 
 from sqlalchemy import Connection
 
-from server.archive.queries import record_in
+from server.archive.queries import present_in
 from server.areas.queries import scope_of
 from server.consolewrites import Asking
 from server.problems import Forbidden, NotFound
-from server.replication.queries import erased_among
 from server.subjects import queries
 from server.subjects.commands import Done, step, worked_on
 from server.subjects.copying import Copied, copy_of
@@ -24,7 +23,6 @@ class Given:
 
     body: bytes
     record: str
-    rev: int
 
 
 def make_copy(db: Connection, asking: Asking, request_id: str, *, rev: int, days: int) -> DbRow:
@@ -37,7 +35,7 @@ def make_copy(db: Connection, asking: Asking, request_id: str, *, rev: int, days
     row = worked_on(db, asking, request_id, rev=rev, wanted="access")
     record = standing(db, row)
     scope = scope_of(db, asking.principal, asking.now_ms)
-    if record_in(db, scope, record) is None or erased_among(db, [record]):
+    if present_in(db, scope, record) is None:
         raise NotFound
     made: Copied = copy_of(db, scope, row.about, record, now_ms=asking.now_ms)
     queries.keep_copy(
@@ -67,4 +65,4 @@ def fetch_copy(db: Connection, asking: Asking, request_id: str) -> Given:
     found = queries.copy_of(db, request_id, now_ms=asking.now_ms)
     if found is None:
         raise NotFound
-    return Given(body=bytes(found.body), record=row.record_id, rev=row.rev)
+    return Given(body=bytes(found.body), record=row.record_id)

@@ -4,16 +4,15 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from server.archive.queries import record_in
+from server.archive.queries import present_in
 from server.areas.queries import scope_of
 from server.clock import new_id
 from server.consolewrites import Asking
 from server.erasure.commands import erase
 from server.erasure.schemas import ErasureBody, ErasureRequest
 from server.households.commands import change_household, change_resident
-from server.problems import AlreadyExists, BodyError, InvalidBody, RecordMerged
+from server.problems import AlreadyExists, InvalidBody, RecordMerged
 from server.replication.alias_queries import alias_of
-from server.replication.queries import erased_among
 from server.subjects import queries
 from server.subjects.queries import DbRow
 from server.subjects.reading import at_rev, require_allowed, require_handler, standing
@@ -82,11 +81,10 @@ def _repeats(found: DbRow, body: SubjectCreate, account: str) -> bool:
 
 def _require_subject(db: Connection, asking: Asking, body: SubjectCreate) -> None:
     scope = scope_of(db, asking.principal, asking.now_ms)
-    found = record_in(db, scope, body.record)
-    gone = found is None or found.kind != body.about or bool(erased_among(db, [body.record]))
-    if gone:
+    found = present_in(db, scope, body.record)
+    if found is None or found.kind != body.about:
         reason = f"must be a {body.about} in your area"
-        raise InvalidBody(errors=[BodyError(pointer="/record", reason=reason)])
+        raise InvalidBody.at("/record", reason)
     into = alias_of(db, body.record)
     if into is not None:
         raise RecordMerged(into)
@@ -177,7 +175,7 @@ def correct(
         after = change_resident(db, asking, record, body.resident, rev=body.record_rev).rev
     else:
         reason = f"the request is about a {row.about}"
-        raise InvalidBody(errors=[BodyError(pointer=f"/{row.about}", reason=reason)])
+        raise InvalidBody.at(f"/{row.about}", reason)
     return step(db, asking, row, Done(act="corrected", record=record, record_rev=after))
 
 
