@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from server.db.constraints import problem_slug
 from server.db.store import StoreBusy
+from server.pointers import json_pointer
 from server.problems import (
     AlreadyExists,
     BodyError,
@@ -30,7 +31,6 @@ from server.problems import (
     ServiceUnavailable,
     Unauthenticated,
     UnsupportedMedia,
-    json_pointer,
 )
 
 CONTENDED = "contended"

@@ -6,8 +6,7 @@ below (`describe_problems`): the docstring of each is its "what to do" paragraph
 """
 
 import json
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, ClassVar, Self
@@ -20,19 +19,6 @@ from server.clock import jitter_s
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "/problems/"
 ERRORS_MAX = 20
-_FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_:.\-]{0,39}")
-
-
-def json_pointer(path: Iterable[str | int]) -> str:
-    """Return the RFC 6901 pointer of `path`.
-
-    Member names that a client invented are shown only when they look like field names, else as
-    `*`, because a name or a phone number can be sent as a key.
-    """
-    return "".join(
-        f"/{token}" if isinstance(token, int) or _FIELD_NAME.fullmatch(token) else "/*"
-        for token in path
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

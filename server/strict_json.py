@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any, NoReturn
 
-from server.problems import MalformedBody, json_pointer
+from server.pointers import json_pointer
+from server.problems import MalformedBody
 
 DEPTH_MAX = 32
 INTEGER_MAX = 2**53

@@ -7,6 +7,7 @@ import pytest
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from server.pointers import json_pointer
 from server.problem_answers import problem_of_validation
 from server.problems import (
     BodyError,
@@ -20,7 +21,6 @@ from server.problems import (
     ServiceUnavailable,
     TooManyRequests,
     describe_problems,
-    json_pointer,
     problem_types,
     problems,
 )
