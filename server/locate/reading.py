@@ -16,13 +16,13 @@ from server.locate.queries import AnyRow, areas_named, workers_at
 from server.locate.schemas import (
     CommunityAnswer,
     GridAnswer,
-    OfficeAnswer,
     PlaceAnswer,
     PlaceCandidate,
     WorkerAnswer,
 )
 from server.servicepoints.queries import PointRow, points_over
-from server.servicepoints.reading import E7, distance_m, standing_of
+from server.servicepoints.reading import distance_m, office_of
+from server.servicepoints.schemas import OfficeAnswer
 
 WORKERS_MAX = 8
 _DEGREE_DIGITS = 7
@@ -67,10 +67,13 @@ def known_of(db: Connection, asked: Asked, found: Sequence[Found]) -> Known:
         return Known(at_ms=asked.at_ms, grids={}, offices={})
     communities = areas_named(db, sorted({row.community_id for row in rows.values()}))
     by_id = {row.id: row for row in communities}
-    workers = _workers(db, scope, asked, rows.values())
+    lines = {grid: tuple(line_of(row.area_no)) for grid, row in rows.items()}
+    area_nos = sorted({number for line in lines.values() for number in line})
+    offices = _by_area(points_over(db, area_nos, at_ms=asked.at_ms), "area_no")
+    workers = _workers(db, scope, asked, lines=lines, area_nos=area_nos)
     return Known(
         at_ms=asked.at_ms,
-        offices=_offices(db, asked, rows.values()),
+        offices={grid: _nearest(line, offices) for grid, line in lines.items()},
         grids={
             grid: GridAnswer(
                 id=grid,
@@ -84,15 +87,12 @@ def known_of(db: Connection, asked: Asked, found: Sequence[Found]) -> Known:
     )
 
 
-def _offices(
-    db: Connection, asked: Asked, grids: Iterable[GridRow]
-) -> dict[str, Sequence[PointRow]]:
-    lines = {row.id: line_of(row.area_no) for row in grids}
-    area_nos = sorted({number for line in lines.values() for number in line})
-    found: dict[int, list[PointRow]] = {}
-    for row in points_over(db, area_nos, at_ms=asked.at_ms):
-        found.setdefault(row.area_no, []).append(row)
-    return {grid: _nearest(line, found) for grid, line in lines.items()}
+def _by_area(rows: Iterable[AnyRow], name: str) -> dict[int, list[AnyRow]]:
+    """Rows by the area number in the column `name`, each list in their order."""
+    found: dict[int, list[AnyRow]] = {}
+    for row in rows:
+        found.setdefault(getattr(row, name), []).append(row)
+    return found
 
 
 def _grids(
@@ -108,17 +108,18 @@ def _community(row: AnyRow | None) -> CommunityAnswer | None:
 
 
 def _workers(
-    db: Connection, scope: Scope, asked: Asked, grids: Iterable[GridRow]
+    db: Connection,
+    scope: Scope,
+    asked: Asked,
+    *,
+    lines: Mapping[str, Iterable[int]],
+    area_nos: Sequence[int],
 ) -> dict[str, list[WorkerAnswer]]:
     """Who answers for each grid, by id; empty for those who may not know."""
     principal = asked.principal
     if not sees_workers(principal):
         return {}
-    lines = {row.id: line_of(row.area_no) for row in grids}
-    area_nos = sorted({number for line in lines.values() for number in line})
-    assigned: dict[int, list[AnyRow]] = {}
-    for row in workers_at(db, scope, area_nos, now_ms=asked.at_ms):
-        assigned.setdefault(row.lo, []).append(row)
+    assigned = _by_area(workers_at(db, scope, area_nos, now_ms=asked.at_ms), "lo")
     return {grid: _told(principal, _nearest(line, assigned)) for grid, line in lines.items()}
 
 
@@ -176,19 +177,4 @@ def offices_told(places: Iterable[PlaceAnswer], known: Known) -> list[OfficeAnsw
     """Every service point that the places name once, by id."""
     named = {place.service_point for place in places}
     rows = {row.id: row for each in known.offices.values() for row in each}
-    return [_office_told(rows[id_], known.at_ms) for id_ in sorted(rows) if id_ in named]
-
-
-def _office_told(row: PointRow, at_ms: int) -> OfficeAnswer:
-    return OfficeAnswer(
-        **dict(standing_of(row, at_ms=at_ms)),
-        id=row.id,
-        area=row.area_id,
-        area_code=row.area_code,
-        name=row.name,
-        address=row.address,
-        phone=row.phone,
-        lon=row.lon_e7 / E7,
-        lat=row.lat_e7 / E7,
-        time_zone=row.time_zone,
-    )
+    return [office_of(rows[id_], at_ms=known.at_ms) for id_ in sorted(rows) if id_ in named]

@@ -5,7 +5,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from server.fieldrules import Body
 from server.grids.schemas import AccuracyM, DatumName, Latitude, Longitude, Place
 from server.moment import AsOf
-from server.servicepoints.schemas import StandingBody
+from server.servicepoints.schemas import OfficeAnswer
 
 POINTS_MAX = 10_000
 
@@ -92,20 +92,6 @@ class GridAnswer(BaseModel):
         "smallest, at most 8, by login. Dispatchers and administrators are told, a worker "
         "only of themselves. null: not for you to know."
     )
-
-
-class OfficeAnswer(StandingBody):
-    """A service point; `GET /v1/service-points/{id}` says all of it."""
-
-    id: str
-    area: str
-    area_code: str
-    name: str
-    address: str
-    phone: str | None
-    lon: float = Field(description="In WGS 84.")
-    lat: float = Field(description="In WGS 84.")
-    time_zone: str
 
 
 class LocateAnswer(PlaceAnswer):

@@ -4,6 +4,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from geo.areas import LEVEL_GRID
 from geo.datum import to_wgs84
 from geo.history import end_of
 from server.areas.queries import scope_of
@@ -27,7 +28,6 @@ from server.servicepoints.schemas import (
 from sync.outcome import Code
 
 POINTS_PER_AREA_MAX = 20
-LEVEL_GRID = 5
 _E7 = 10**7
 _SAID = ("name", "address", "phone", "lon_e7", "lat_e7", "time_zone", "hours")
 

@@ -10,6 +10,7 @@ from geo.measure import metres_per_degree
 from server.servicepoints.hours import Hours, Window, standing
 from server.servicepoints.queries import PointRow
 from server.servicepoints.schemas import (
+    OfficeAnswer,
     ServicePointBody,
     ServicePointPut,
     SpecialDay,
@@ -36,9 +37,22 @@ def point_body(row: PointRow, *, at_ms: int) -> ServicePointBody:
     """Return a version, and whether it is open at `at_ms`."""
     said = json.loads(row.hours)
     return ServicePointBody(
+        **dict(office_of(row, at_ms=at_ms)),
+        rev=row.rev,
+        hours=Week(**said["week"]),
+        special_days=[
+            SpecialDay(date=day, hours=hours) for day, hours in said["dates"].items()
+        ],
+        valid_from=format_wall(row.valid_from_ms),
+        valid_to=None if row.valid_to_ms is None else format_wall(row.valid_to_ms),
+    )
+
+
+def office_of(row: PointRow, *, at_ms: int) -> OfficeAnswer:
+    """Return where it is, how it is reached, and whether it is open at `at_ms`."""
+    return OfficeAnswer(
         **dict(standing_of(row, at_ms=at_ms)),
         id=row.id,
-        rev=row.rev,
         area=row.area_id,
         area_code=row.area_code,
         name=row.name,
@@ -47,12 +61,6 @@ def point_body(row: PointRow, *, at_ms: int) -> ServicePointBody:
         lon=row.lon_e7 / E7,
         lat=row.lat_e7 / E7,
         time_zone=row.time_zone,
-        hours=Week(**said["week"]),
-        special_days=[
-            SpecialDay(date=day, hours=hours) for day, hours in said["dates"].items()
-        ],
-        valid_from=format_wall(row.valid_from_ms),
-        valid_to=None if row.valid_to_ms is None else format_wall(row.valid_to_ms),
     )
 
 

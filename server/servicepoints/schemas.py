@@ -147,11 +147,10 @@ class StandingBody(BaseModel):
     )
 
 
-class ServicePointBody(StandingBody):
-    """A service point in one of its versions."""
+class OfficeAnswer(StandingBody):
+    """A service point; `GET /v1/service-points/{id}` says all of it."""
 
     id: str
-    rev: int
     area: str
     area_code: str
     name: str
@@ -160,6 +159,12 @@ class ServicePointBody(StandingBody):
     lon: float = Field(description="In WGS 84.")
     lat: float = Field(description="In WGS 84.")
     time_zone: str
+
+
+class ServicePointBody(OfficeAnswer):
+    """A service point in one of its versions."""
+
+    rev: int
     hours: Week
     special_days: list[SpecialDay]
     valid_from: str
