@@ -15,6 +15,9 @@ from typing import Final
 from geo.errors import GeoError
 
 LEVELS: Final = ("city", "district", "street", "community", "grid")
+LEVEL_STREET, LEVEL_COMMUNITY, LEVEL_GRID = (
+    LEVELS.index(name) + 1 for name in ("street", "community", "grid")
+)
 LEVEL_MAX: Final = len(LEVELS)
 ORDINAL_MAX: Final = 4094
 

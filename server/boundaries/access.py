@@ -3,12 +3,11 @@
 Every condition stands on a line of its own; the default is no.
 """
 
-from geo.areas import Span, level_of
+from geo.areas import LEVEL_STREET, Span, level_of
 from server.identity.principal import EVERYWHERE, Principal, Role
 
 DRAWING = (Role.ANALYST, Role.DISPATCHER, Role.ADMIN)
 PUBLISHING = (Role.DISPATCHER, Role.ADMIN)
-LEVEL_STREET = 3
 
 
 def may_publish(principal: Principal, *, drawn_by: str) -> bool:

@@ -9,6 +9,7 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy import Connection
 
+from geo.areas import LEVEL_COMMUNITY
 from geo.change_faults import Tolerance
 from geo.changes import EditKind
 from geo.errors import GeoError
@@ -30,7 +31,7 @@ from server.boundaries.schemas import (
     SplitEdit,
 )
 from server.grids.validation import unacceptable
-from server.imports.areas import LEVEL_COMMUNITY, area_id
+from server.imports.areas import area_id
 from server.imports.queries import area_ids
 from server.problems import BodyError, InvalidBody
 from server.replication.versions import started

@@ -13,6 +13,7 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy import Connection
 
+from geo.areas import LEVEL_COMMUNITY
 from geo.errors import GeoError
 from geo.geojson import LINEAR, Limits, dump_geometry, parse_geojson
 from geo.partition import PARTS_MAX, partition
@@ -22,7 +23,6 @@ from server.boundaries import queries
 from server.boundaries.queries import AnyRow
 from server.boundaries.schemas import ChangeDraft, PartBody, ProposalRequest
 from server.grids.validation import unacceptable
-from server.imports.areas import LEVEL_COMMUNITY
 from server.imports.queries import area_ids
 from server.problems import InvalidBody, NotFound
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from geo.areas import LEVEL_GRID
 from geo.boundary import encode_boundary
 from geo.lineage import Share, shares
 from geo.measure import area_m2
@@ -41,7 +42,7 @@ from server.boundaries.schemas import ChangeBody, MovedBody, ResultBody
 from server.clock import now_ms
 from server.consolewrites import Asking
 from server.db.store import Store, StoreBusy
-from server.imports.areas import LEVEL_GRID, AreasRefusedError, AreaWanted, place_areas
+from server.imports.areas import AreasRefusedError, AreaWanted, place_areas
 from server.imports.queries import lock_tree
 from server.problems import (
     BodyError,

@@ -13,6 +13,7 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy import Connection
 
+from geo.areas import LEVEL_COMMUNITY
 from geo.codes import LAYOUTS, Layout
 from geo.geojson import IMPORT_LIMITS
 from server.areas.queries import scope_of
@@ -30,7 +31,6 @@ from server.boundaries.schemas import (
 from server.consolewrites import Asking
 from server.db.store import Store
 from server.identity.principal import Role
-from server.imports.areas import LEVEL_COMMUNITY
 from server.imports.cells import FileFault
 from server.imports.gridcells import ANY_LAYOUT, Cell, GridRules, read_cells
 from server.imports.grids import check_places, import_cells

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection
 
-from geo.areas import Span, level_of
+from geo.areas import LEVEL_STREET, Span, level_of
 from server.breakglass import queries
 from server.breakglass.queries import GlassRow
 from server.breakglass.schemas import BreakGlassRequest, GlassBody, Review
@@ -12,7 +12,6 @@ from server.identity.principal import EVERYWHERE, AreaSpan, Principal, Role
 from server.problems import InvalidBody, NotFound, TransitionRefused
 
 MINUTE_MS = 60_000
-LEVEL_STREET = 3
 OPEN_MAX = 5
 _KINDS = frozenset({"household", "resident"})
 

@@ -3,10 +3,11 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, func, insert, or_, select, update
 
 from server.areas.scope import within
 from server.db.bulk import among
+from server.db.ending import end_rows
 from server.db.tables import Account, Area, BreakGlass, RecordRow
 from server.identity.principal import EVERYWHERE, AreaSpan
 from sync.fields import is_id
@@ -131,6 +132,4 @@ def unreviewed(db: Connection, now_ms: int, *, limit: int) -> Sequence[str]:
 def forget_reviewed(db: Connection, *, before_ms: int, dry_run: bool) -> int:
     """Remove those that were reviewed and are older; return how many."""
     old = _glass.reviewed_ms.is_not(None) & (_glass.at_ms < before_ms)
-    if dry_run:
-        return int(db.execute(select(func.count()).where(old)).scalar_one())
-    return db.execute(delete(BreakGlass.__table__).where(old)).rowcount
+    return end_rows(db, BreakGlass.__table__, old, dry_run=dry_run)

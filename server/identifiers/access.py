@@ -7,8 +7,10 @@ from typing import Annotated, cast
 from fastapi import Depends, Request
 from sqlalchemy import Connection
 
-from server.accesslog.looking import Look, write_look
+from server.accesslog.chain import Noted
+from server.accesslog.looking import write_look
 from server.accesslog.queries import NUMBER
+from server.clock import new_id
 from server.consolewrites import Asking
 from server.db.store import Store
 from server.deps import Now
@@ -120,7 +122,8 @@ def write_down(db: Connection, desk: Desk, done: Act) -> None:
     Raises:
         TooManyRequests: if the account looked at too many numbers in a day.
     """
-    look = Look(
+    look = Noted(
+        id=new_id(),
         account=desk.asking.principal.account,
         at_ms=desk.asking.now_ms,
         act=done.act,

@@ -19,6 +19,7 @@ from sqlalchemy import (
 )
 from sqlmodel import col
 
+from geo.areas import LEVEL_GRID
 from server.clock import new_id
 from server.db.bulk import among_listed, insert_new, listed
 from server.db.direct import Direct, as_text
@@ -30,7 +31,6 @@ from server.problems import AlreadyExists, InvalidParameter, NotFound
 from sync.exchange import GRIDS_MAX
 
 TOKENS_MAX = 1_000
-LEVEL_GRID = 5
 
 
 _PRINCIPAL = Direct(

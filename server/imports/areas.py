@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from geo.areas import LEVELS, AreaEntry, Span, assign_spans
+from geo.areas import LEVEL_COMMUNITY, LEVEL_GRID, LEVELS, AreaEntry, Span, assign_spans
 from geo.errors import GeoError
 from server.clock import now_ms
 from server.db.store import Store
@@ -23,7 +23,6 @@ from server.imports.report import ImportReport
 from server.imports.stored import StoredArea
 from sync.ids import derived_id
 
-LEVEL_COMMUNITY, LEVEL_GRID = 4, 5
 COLUMNS = ("code", "name", "level", "parent")
 FORMERLY = "formerly"
 CODE_CHARS_MAX, NAME_CHARS_MAX = 40, 100

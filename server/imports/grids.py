@@ -17,13 +17,14 @@ from shapely import STRtree
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy import Connection
 
+from geo.areas import LEVEL_COMMUNITY, LEVEL_GRID
 from geo.boundary import encode_boundary
 from geo.coverage import Gap, InvalidEdges, Overlap, check_coverage
 from geo.errors import GeoError
 from geo.geojson import IMPORT_LIMITS, Feature, Limits, parse_geojson
 from server.db.store import Store
 from server.imports import queries
-from server.imports.areas import LEVEL_COMMUNITY, LEVEL_GRID, AreaWanted, area_id
+from server.imports.areas import AreaWanted, area_id
 from server.imports.gridcells import Cell, GridRules, read_cells
 from server.imports.report import CoverageFault, ImportReport
 from server.imports.stored import StoredArea

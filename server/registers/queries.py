@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select
+from sqlalchemy import Connection, Row, delete, insert, select
 
 from server.areas.scope import Scope
 from server.areas.scoped import HOUSEHOLDS, RESIDENTS
+from server.db.ending import end_rows
 from server.db.tables import Dwelling, HouseholdRegister
 
 DbRow = Row[*tuple[Any, ...]]
@@ -50,10 +51,7 @@ def drop(db: Connection, account: str, register: str) -> bool:
 def drop_expired(db: Connection, *, now_ms: int, dry_run: bool) -> int:
     """Destroy the registers that expired and return how many there were."""
     expired = _register.expires_ms <= now_ms
-    if dry_run:
-        counted = select(func.count()).select_from(HouseholdRegister.__table__).where(expired)
-        return int(db.execute(counted).scalar_one())
-    return db.execute(delete(HouseholdRegister.__table__).where(expired)).rowcount
+    return end_rows(db, HouseholdRegister.__table__, expired, dry_run=dry_run)
 
 
 def rows_in(db: Connection, scope: Scope, kind: str, *, limit: int) -> Sequence[DbRow]:

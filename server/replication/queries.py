@@ -16,6 +16,7 @@ from sqlalchemy import (
     update,
 )
 
+from geo.areas import LEVEL_GRID
 from server.db import tables
 from server.db.bulk import (
     Upsert,
@@ -49,7 +50,6 @@ RECORD = tables.RecordRow.__table__
 DbRow = Any
 """A row of one of the selects below: one attribute a selected column."""
 Rows = Sequence[Mapping[str, Any]]
-LEVEL_GRID = 5
 GRIDS_VERSION = "grids"
 
 

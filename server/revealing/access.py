@@ -6,7 +6,9 @@ from typing import Annotated
 from fastapi import Depends, Request
 from sqlalchemy import Connection
 
-from server.accesslog.looking import Look, write_look
+from server.accesslog.chain import Noted
+from server.accesslog.looking import write_look
+from server.clock import new_id
 from server.consolewrites import Asking
 from server.db.store import Store
 from server.deps import Now
@@ -57,7 +59,8 @@ def note_seen(db: Connection, desk: Desk, seen: Seen, why: Why) -> None:
     Raises:
         TooManyRequests: if the account looked too often in a day.
     """
-    look = Look(
+    look = Noted(
+        id=new_id(),
         account=desk.asking.principal.account,
         at_ms=desk.asking.now_ms,
         act="reveal",

@@ -1,5 +1,6 @@
 """Requests of people about their own data: take in, list, work on, answer."""
 
+from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
@@ -8,6 +9,7 @@ from sqlalchemy import Connection
 from server.accesslog.access import ReadingDep
 from server.areas.queries import narrowed, scope_of
 from server.consolewrites import Asking, tagged
+from server.db.store import Store
 from server.deps import Now, SettingsDep, StoreDep
 from server.identifiers.destroying import DestroyingDep
 from server.paging import Id, Page, decode_cursor, paged
@@ -129,12 +131,9 @@ async def begin_subject_request(
     *, request_id: PathId, rev: IfMatch, asking: Handling, store: StoreDep
 ) -> Response:
     """Begin to work on a request, or take it over from somebody. Needs `If-Match`."""
-
-    def work(db: Connection) -> SubjectDetail:
-        return _after(db, asking, commands.take_on(db, asking, request_id, rev=rev))
-
-    done = await store.write(work)
-    return tagged(done, done.rev)
+    return await _stepped(
+        store, asking, lambda db: commands.take_on(db, asking, request_id, rev=rev)
+    )
 
 
 @router.post("/{request_id}/answer", response_model=SubjectDetail, responses=_STEPPING)
@@ -142,12 +141,9 @@ async def answer_subject_request(
     *, request_id: PathId, rev: IfMatch, asking: Handling, store: StoreDep
 ) -> Response:
     """Say that a request was answered; what it asks for has to be done. Needs `If-Match`."""
-
-    def work(db: Connection) -> SubjectDetail:
-        return _after(db, asking, commands.answer(db, asking, request_id, rev=rev))
-
-    done = await store.write(work)
-    return tagged(done, done.rev)
+    return await _stepped(
+        store, asking, lambda db: commands.answer(db, asking, request_id, rev=rev)
+    )
 
 
 @router.post(
@@ -159,13 +155,11 @@ async def refuse_subject_request(
     *, request_id: PathId, body: SubjectRefusal, rev: IfMatch, asking: Handling, store: StoreDep
 ) -> Response:
     """Refuse a request, with the legal reason. Needs `If-Match`."""
-
-    def work(db: Connection) -> SubjectDetail:
-        row = commands.refuse(db, asking, request_id, reason=body.reason, rev=rev)
-        return _after(db, asking, row)
-
-    done = await store.write(work)
-    return tagged(done, done.rev)
+    return await _stepped(
+        store,
+        asking,
+        lambda db: commands.refuse(db, asking, request_id, reason=body.reason, rev=rev),
+    )
 
 
 @router.post(
@@ -180,12 +174,9 @@ async def correct_for_request(
 
     The record's own revision stands in the body; its history shows the change like any other.
     """
-
-    def work(db: Connection) -> SubjectDetail:
-        return _after(db, asking, commands.correct(db, asking, request_id, body, rev=rev))
-
-    done = await store.write(work)
-    return tagged(done, done.rev)
+    return await _stepped(
+        store, asking, lambda db: commands.correct(db, asking, request_id, body, rev=rev)
+    )
 
 
 @router.post(
@@ -209,7 +200,7 @@ async def erase_for_request(
 
     def work(db: Connection) -> ErasedForBody:
         row, took = commands.erase_for(db, asking, request_id, body, rev=rev)
-        return ErasedForBody(request=_after(db, asking, row), erasure=took)
+        return ErasedForBody(request=request_detail(db, row, asking.now_ms), erasure=took)
 
     done = await store.write(work, timeout_ms=WORK_MS)
     if not body.dry_run:
@@ -231,12 +222,12 @@ async def restrict_for_request(
     Phones drop it, lists, search and counts leave it out, changes wait or are refused. What is
     done for requests goes on. Needs `If-Match`.
     """
-
-    def work(db: Connection) -> SubjectDetail:
-        return _after(db, asking, restricting.restrict(db, asking, request_id, rev=rev))
-
-    done = await store.write(work, timeout_ms=WORK_MS)
-    return tagged(done, done.rev)
+    return await _stepped(
+        store,
+        asking,
+        lambda db: restricting.restrict(db, asking, request_id, rev=rev),
+        timeout_ms=WORK_MS,
+    )
 
 
 @router.post(
@@ -248,12 +239,12 @@ async def lift_for_request(
     *, request_id: PathId, rev: IfMatch, asking: Handling, store: StoreDep
 ) -> Response:
     """End a restriction, also of a request that was answered long ago. Needs `If-Match`."""
-
-    def work(db: Connection) -> SubjectDetail:
-        return _after(db, asking, restricting.lift(db, asking, request_id, rev=rev))
-
-    done = await store.write(work, timeout_ms=WORK_MS)
-    return tagged(done, done.rev)
+    return await _stepped(
+        store,
+        asking,
+        lambda db: restricting.lift(db, asking, request_id, rev=rev),
+        timeout_ms=WORK_MS,
+    )
 
 
 @router.post("/{request_id}/copy", response_model=SubjectDetail, responses=_STEPPING)
@@ -269,15 +260,14 @@ async def make_subject_copy(
 
     Who works on the request can fetch it for `JINGWEI_COPY_DAYS` days; then it is destroyed.
     """
-
-    def work(db: Connection) -> SubjectDetail:
-        days = settings.copy_days
-        return _after(
-            db, asking, answering.make_copy(db, asking, request_id, rev=rev, days=days)
-        )
-
-    done = await store.write(work, timeout_ms=WORK_MS)
-    return tagged(done, done.rev)
+    return await _stepped(
+        store,
+        asking,
+        lambda db: answering.make_copy(
+            db, asking, request_id, rev=rev, days=settings.copy_days
+        ),
+        timeout_ms=WORK_MS,
+    )
 
 
 @router.get(
@@ -298,5 +288,15 @@ async def fetch_subject_copy(
     return Response(given.body, 200, headers, media_type="application/json")
 
 
-def _after(db: Connection, asking: Asking, row: DbRow) -> SubjectDetail:
-    return request_detail(db, row, asking.now_ms)
+async def _stepped(
+    store: Store,
+    asking: Asking,
+    step: Callable[[Connection], DbRow],
+    *,
+    timeout_ms: int | None = None,
+) -> Response:
+    """Do one step of a request in a transaction and answer with how it stands afterwards."""
+    done = await store.write(
+        lambda db: request_detail(db, step(db), asking.now_ms), timeout_ms=timeout_ms
+    )
+    return tagged(done, done.rev)

@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, delete, insert, select, update
 
 from server.areas.scope import Scope, within
 from server.db.bulk import upsert
+from server.db.ending import end_rows
 from server.db.tables import RecordRow, SubjectCopy, SubjectRequest, SubjectStep
 from server.subjects.rules import OPEN
 
@@ -115,17 +116,14 @@ def copy_times(db: Connection, request_id: str, *, now_ms: int) -> DbRow | None:
 def drop_expired_copies(db: Connection, *, now_ms: int, dry_run: bool) -> int:
     """Destroy the copies that have expired, or count them; return how many those are."""
     expired = _copy.expires_ms <= now_ms
-    if dry_run:
-        return int(db.execute(select(func.count()).where(expired)).scalar_one())
-    return db.execute(delete(SubjectCopy.__table__).where(expired)).rowcount
+    return end_rows(db, SubjectCopy.__table__, expired, dry_run=dry_run)
 
 
 def forget_closed(db: Connection, *, before_ms: int, dry_run: bool) -> int:
     """Forget requests that were closed before an instant, with what was done for them."""
     old = _request.closed_ms < before_ms
-    if dry_run:
-        return int(db.execute(select(func.count()).where(old)).scalar_one())
-    ids = select(_request.id).where(old)
-    db.execute(delete(SubjectCopy.__table__).where(_copy.request_id.in_(ids)))
-    db.execute(delete(SubjectStep.__table__).where(_step.request_id.in_(ids)))
-    return db.execute(delete(SubjectRequest.__table__).where(old)).rowcount
+    if not dry_run:
+        ids = select(_request.id).where(old)
+        db.execute(delete(SubjectCopy.__table__).where(_copy.request_id.in_(ids)))
+        db.execute(delete(SubjectStep.__table__).where(_step.request_id.in_(ids)))
+    return end_rows(db, SubjectRequest.__table__, old, dry_run=dry_run)

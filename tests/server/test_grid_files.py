@@ -3,6 +3,8 @@
 import asyncio
 import json
 import math
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -234,3 +236,12 @@ async def test_a_file_that_takes_too_much_to_read_is_refused() -> None:
     with pytest.raises(FileFault) as caught:
         await read_upload(pieces(), Hints(), asyncio.Semaphore(1), wall_s=0.0)
     assert "too long" in caught.value.reason
+
+
+def test_the_process_that_reads_a_file_starts_light() -> None:
+    """Without a database and a web framework it costs a third; it starts for every file."""
+    loaded = "import sys, server.imports.reading, server.imports.shapes; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", loaded], capture_output=True, text=True, check=True
+    )
+    assert {"sqlalchemy", "fastapi", "openpyxl"}.isdisjoint(done.stdout.split())
