@@ -210,17 +210,23 @@ def _wanted(row: Row, report: ImportReport) -> AreaWanted | None:
     )
 
 
-async def import_areas(store: Store, path: Path, *, dry_run: bool = False) -> ImportReport:
-    """Import a CSV file of cities, districts, streets and communities, all or nothing."""
-    report = ImportReport(kind="areas", dry_run=dry_run)
+def read_listed(path: Path, report: ImportReport, *, optional: tuple[str, ...]) -> list[Row]:
+    """Return the rows of a list of areas, counted; none of a file that is refused."""
     try:
-        rows = list(read_rows(path, required=COLUMNS, optional=(FORMERLY,)))
+        rows = list(read_rows(path, required=COLUMNS, optional=optional))
     except FileFault as fault:
         report.refuse(0, "", fault.reason, fault.proposal)
-        return report
+        return []
     report.rows = len(rows)
     if len(rows) > AREAS_MAX:
         report.refuse(0, "", f"more than {AREAS_MAX} areas")
+    return rows
+
+
+async def import_areas(store: Store, path: Path, *, dry_run: bool = False) -> ImportReport:
+    """Import a CSV file of cities, districts, streets and communities, all or nothing."""
+    report = ImportReport(kind="areas", dry_run=dry_run)
+    rows = read_listed(path, report, optional=(FORMERLY,))
     wanted = [each for row in rows if (each := _wanted(row, report)) is not None]
     if not report.ok:
         return report

@@ -20,18 +20,18 @@ from geo.divisions import (
 from geo.errors import GeoError
 from server.db.store import Store
 from server.imports.areas import (
-    AREAS_MAX,
+    COLUMNS,
     NAME_CHARS_MAX,
     AreaWanted,
     place_and_report,
+    read_listed,
 )
-from server.imports.cells import FileFault, Row, read_rows
+from server.imports.cells import Row
 from server.imports.news import news_of
 from server.imports.queries import areas_at_levels
 from server.imports.report import ImportReport
 from server.imports.stored import StoredArea
 
-COLUMNS = ("code", "name", "level", "parent")
 TREE_LEVELS = (1, 2, 3, 4)
 
 
@@ -41,14 +41,7 @@ async def import_divisions(store: Store, path: Path, *, dry_run: bool = False) -
     Levels are country, province, city, county, town and village; codes may be short.
     """
     report = ImportReport(kind="divisions", dry_run=dry_run)
-    try:
-        rows = list(read_rows(path, required=COLUMNS, optional=()))
-    except FileFault as fault:
-        report.refuse(0, "", fault.reason, fault.proposal)
-        return report
-    report.rows = len(rows)
-    if len(rows) > AREAS_MAX:
-        report.refuse(0, "", f"more than {AREAS_MAX} areas")
+    rows = read_listed(path, report, optional=())
     found = [each for row in rows if (each := _division(row, report)) is not None]
     if not report.ok:
         return report

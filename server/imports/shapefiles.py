@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from server.imports.cells import FileFault
+from server.unpacking import ENCRYPTED
 
 MEMBERS_MAX: Final = 100
 NEEDED: Final = (".shp", ".shx", ".dbf")
@@ -32,7 +33,6 @@ _BY_LANGUAGE: Final[Mapping[int, str]] = {0x4D: "gb18030", 0x4F: "cp950"}
 _LANGUAGE_AT: Final = 29
 _CPG_BYTES_MAX: Final = 64
 _PIECE: Final = 1 << 20
-_ENCRYPTED: Final = 0x1
 _PACKED: Final = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 
 
@@ -120,7 +120,7 @@ def _chosen(members: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
         raise FileFault(f"holds more than {MEMBERS_MAX} files", "pack one shapefile only")
     if any(_leads_elsewhere(each.filename) for each in members):
         raise FileFault("holds a name that leads elsewhere", "pack the files without folders")
-    if any(each.flag_bits & _ENCRYPTED for each in members):
+    if any(each.flag_bits & ENCRYPTED for each in members):
         raise FileFault("is encrypted", "pack it without a password")
     if any(each.compress_type not in _PACKED for each in members):
         raise FileFault("is packed in a way that is not read", "pack it with Deflate")

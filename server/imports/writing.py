@@ -65,6 +65,11 @@ class _Counts:
     changed: int = 0
     unchanged: int = 0
 
+    def tell(self, report: ImportReport) -> None:
+        report.created += self.created
+        report.changed += self.changed
+        report.unchanged += self.unchanged
+
 
 class _ChunkRefusedError(Exception):
     """A mutation was refused, so the transaction of its chunk must roll back."""
@@ -153,9 +158,7 @@ async def write_all(
             for row, column, reason in refusal.refused:
                 report.refuse(row, column, reason)
             return
-        report.created += counts.created
-        report.changed += counts.changed
-        report.unchanged += counts.unchanged
+        counts.tell(report)
         options.progress(start + len(chunk), len(wanted))
 
 
@@ -180,9 +183,7 @@ async def write_good(
             refused = {each.row for each in refusal.faults}
             left = [each for each in left if each.row not in refused]
             continue
-        report.created += counts.created
-        report.changed += counts.changed
-        report.unchanged += counts.unchanged
+        counts.tell(report)
         return
 
 
